@@ -1,0 +1,85 @@
+/**
+ * What a kernel set is: it instantiates plans over the arrays of one model and runs them. All checking is done
+ * before, at plan time; kernels are dumb. Every set passes one conformance suite against the float64 reference.
+ * Letters: N images, C channels, H height, W width.
+ */
+import type { Plan } from '../plan/plan.ts';
+
+/** float64 for the reference that defines everything, else float32. */
+export type RealArray = Float32Array | Float64Array;
+
+/** The numbers of a network that outlive a step; offsets are the plan's. */
+export interface ModelArrays {
+  readonly parameters: RealArray;
+  readonly gradients: RealArray;
+  readonly momentum: RealArray;
+  /** Running means and variances. */
+  readonly state: RealArray;
+}
+
+export interface SgdOptions {
+  readonly learningRate: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** One factor for every parameter value, or 0 where decay is excluded: [offset, size, weightDecay] spans. */
+  readonly decay: readonly {
+    readonly offset: number;
+    readonly size: number;
+    readonly factor: number;
+  }[];
+}
+
+export interface KernelSet {
+  /** `native-avx512`, `reference-float64`, … */
+  readonly name: string;
+  readonly arithmetic: 'float32' | 'float64';
+  /** Images side by side; plans for this set are made with it. */
+  readonly lanes: number;
+  readonly threads: number;
+  newArray(length: number): RealArray;
+  /** Allocates all memory of a plan; nothing is allocated afterwards. */
+  instantiate(plan: Plan, model: ModelArrays, options?: InstantiateOptions): Executor;
+  /**
+   * m ← μ·m + (g + λ·w); w ← w − η·(g + λ·w + μ·m), or w ← w − η·m without Nesterov.
+   * @source authors' NAG, the same as torch's
+   */
+  updateSgd(model: ModelArrays, options: SgdOptions): void;
+}
+
+export interface InstantiateOptions {
+  /** Fill activation and gradient arenas with NaN first, so that anything read before it is written shows. */
+  readonly poison?: boolean;
+}
+
+export interface ForwardOptions {
+  /** What the old running averages weigh in this step's update (training plans). */
+  readonly oldWeight: number;
+}
+
+/** One plan in memory. */
+export interface Executor {
+  readonly plan: Plan;
+  /**
+   * Sets the first `count` images [count][C][H][W] and labels; the other places of the batch become zero.
+   * Training plans take full batches only.
+   */
+  setBatch(images: RealArray, labels: Int32Array, count: number): void;
+  /** Runs all steps. Training plans take batch statistics and update the running averages. */
+  forward(options: ForwardOptions): void;
+  /** Runs all steps backwards, from the loss or, in plans without one, from `writeGradient(plan.output)`. */
+  backward(): void;
+  /** Mean loss over the batch's `count` images. */
+  loss(): number;
+  /** Loss of each of the `count` images. */
+  losses(): Float64Array;
+  /** The output tensor as [count][C·H·W] (the logits of a whole network). */
+  output(): RealArray;
+  /** A tensor's stored values, or its gradient slot, as [batch][C][H][W]. */
+  readTensor(id: number): RealArray;
+  readGradient(id: number): RealArray;
+  /** Sets a gradient slot from [batch][C][H][W]. */
+  writeGradient(id: number, values: RealArray): void;
+  /** The whole activation or gradient arena, as it lies in memory (guard words included). */
+  readArena(which: 'activations' | 'gradients'): RealArray;
+  dispose(): void;
+}

@@ -1,0 +1,107 @@
+/**
+ * Gives tensors and gradients their places. In training every activation is kept until backward; gradients, and
+ * all activations of inference, share memory as soon as their last reader is done (first fit by time of birth).
+ */
+import type { Shape } from '../spec/graph.ts';
+import type { Step, Tensor, TensorView } from './plan.ts';
+
+/** A tensor without a place. */
+export interface LogicalTensor extends Shape {
+  readonly id: number;
+  readonly path: string;
+  readonly read: TensorView;
+}
+
+export interface PlacementOptions {
+  /** Elements per channel and position: the batch, padding images included. */
+  readonly elementsPerPosition: number;
+  readonly training: boolean;
+  readonly keepAll: boolean;
+  /** Elements left free around every place. */
+  readonly guard: number;
+  /** Tensors never overwritten: input and output. */
+  readonly keep: readonly number[];
+}
+
+export interface Placement {
+  readonly tensors: readonly Tensor[];
+  readonly activationSize: number;
+  readonly gradientSize: number;
+}
+
+/** When something is in use: the first and the last step index, both included. */
+interface Lifetime {
+  readonly size: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+export function placeTensors(
+  tensors: readonly LogicalTensor[],
+  steps: readonly Step[],
+  options: PlacementOptions,
+): Placement {
+  const sizes = tensors.map((t) => t.channels * t.height * t.width * options.elementsPerPosition);
+  const birth = new Array<number>(tensors.length).fill(-1);
+  const death = new Array<number>(tensors.length).fill(-1);
+  const needsGradient = new Set<number>();
+  for (const [time, step] of steps.entries()) {
+    if (step.kind !== 'loss') birth[step.output] = time;
+    for (const [k, id] of step.inputs.entries()) {
+      death[id] = time;
+      const mode = step.inputGradients[k]?.mode ?? 'none';
+      if (mode !== 'none') needsGradient.add(id);
+    }
+  }
+  if (options.training) needsGradient.add(steps.at(-1)!.output);
+  const forever = steps.length;
+  const activations = sizes.map((size, id): Lifetime => {
+    const kept = options.training || options.keepAll || options.keep.includes(id);
+    return kept
+      ? { size, first: -1, last: forever }
+      : { size, first: birth[id]!, last: Math.max(death[id]!, birth[id]!) };
+  });
+  // A gradient lives from the tensor's last reader back to its producer: the same span as the tensor itself.
+  const gradients = sizes.map((size, id): Lifetime => {
+    if (!needsGradient.has(id)) return { size: 0, first: 0, last: -1 };
+    if (options.keepAll || death[id] === -1) return { size, first: -1, last: forever };
+    return { size, first: birth[id]!, last: death[id]! };
+  });
+  const activationPlaces = firstFit(activations, options.guard);
+  const gradientPlaces = firstFit(gradients, options.guard);
+  return {
+    tensors: tensors.map((tensor, id) => ({
+      ...tensor,
+      size: sizes[id]!,
+      offset: activationPlaces.offsets[id]!,
+      gradientOffset: needsGradient.has(id) ? gradientPlaces.offsets[id]! : -1,
+    })),
+    activationSize: activationPlaces.size,
+    gradientSize: gradientPlaces.size,
+  };
+}
+
+function firstFit(spans: readonly Lifetime[], guard: number): { offsets: number[]; size: number } {
+  const offsets = new Array<number>(spans.length).fill(-1);
+  const placed: { offset: number; span: Lifetime }[] = [];
+  let size = guard;
+  const bySize = spans
+    .map((span, id) => ({ span, id }))
+    .sort((a, b) => b.span.size - a.span.size || a.id - b.id);
+  for (const { span, id } of bySize) {
+    if (span.size === 0) continue;
+    let offset = guard;
+    for (const other of placed) {
+      const apart = other.span.last < span.first || span.last < other.span.first;
+      const overlaps =
+        offset < other.offset + other.span.size + guard &&
+        other.offset < offset + span.size + guard;
+      if (!apart && overlaps) offset = other.offset + other.span.size + guard;
+    }
+    offsets[id] = offset;
+    placed.push({ offset, span });
+    placed.sort((a, b) => a.offset - b.offset);
+    size = Math.max(size, offset + span.size + guard);
+  }
+  return { offsets, size };
+}
