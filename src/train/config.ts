@@ -1,0 +1,308 @@
+/**
+ * Every choice of a training run as one plain object: validated, complete, and stored as config.json.
+ * Values that a user leaves out come from a recipe (recipes.ts); what a value does is said here, once.
+ */
+import * as v from 'valibot';
+import { nearestName, suggestName, usageError } from '../core/errors.ts';
+import { namedNetwork } from '../spec/named-networks.ts';
+import { type RecipeName, recipeFor, recipes } from './recipes.ts';
+
+/** A resolved configuration; see `ConfigOverrides` for what a user writes. */
+export type RunConfig = v.InferOutput<typeof runConfigSchema>;
+
+/** Any part of a configuration; what is left out comes from the recipe. */
+export type ConfigOverrides = DeepPartial<RunConfig>;
+
+export type DataConfig = RunConfig['data'];
+export type OptimizerConfig = RunConfig['optimizer'];
+export type ScheduleConfig = RunConfig['schedule'];
+
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]?: DeepPartial<T[K]> | undefined }
+    : T;
+
+export const dataNames = ['digits', 'cifar10', 'cifar100', 'folder', 'synthetic'] as const;
+export const scheduleKinds = ['step', 'cosine', 'one-cycle', 'constant'] as const;
+export const kernelNames = [
+  'auto',
+  'native',
+  'native-avx512',
+  'native-avx2',
+  'native-baseline',
+  'reference',
+  'reference-float64',
+] as const;
+
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => {
+  const upTo = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `in ${min}…${max}`;
+  const rule = `must be an integer ${upTo}`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(min, rule), v.maxValue(max, rule));
+};
+
+/** A number in [min, max], or in [min, max) when `below`. */
+const real = (min: number, max = Number.POSITIVE_INFINITY, below = false) => {
+  const range =
+    max === Number.POSITIVE_INFINITY
+      ? `of at least ${min}`
+      : `in [${min}, ${max}${below ? ')' : ']'}`;
+  const rule = `must be a number ${range}`;
+  return v.pipe(
+    v.number(rule),
+    v.check((x) => Number.isFinite(x) && x >= min && (below ? x < max : x <= max), rule),
+  );
+};
+
+const positive = v.pipe(
+  v.number('must be a positive number'),
+  v.check((x) => Number.isFinite(x) && x > 0, 'must be a positive number'),
+);
+const flag = v.boolean('must be true or false');
+const text = (what: string) => v.pipe(v.string(what), v.minLength(1, what));
+const oneOf = <const T extends readonly string[]>(names: T) =>
+  v.picklist(names, `must be one of ${names.join(', ')}`);
+
+const dataSchema = v.strictObject({
+  name: oneOf(dataNames),
+  /** Folder of the data; null searches the usual places. */
+  dir: v.nullable(text('must be a folder name or null')),
+  /** Share of the training images of each class held out for validation; 0 holds out none. */
+  valSplit: real(0, 1, true),
+  /** Side to which images of a folder are resized; null keeps the data set's own (folder: 32). */
+  imgSize: v.nullable(integer(1, 4096)),
+  /** Share of a folder's images held out for testing, where it has no test folder of its own. */
+  testSplit: real(0, 1, true),
+  /** Leave out files that cannot be decoded, count them and go on. */
+  skipBad: flag,
+  /** Shape of the made-up set `synthetic`; null takes its defaults. */
+  synthetic: v.nullable(
+    v.strictObject({
+      classes: integer(2, 65535),
+      channels: integer(1, 4096),
+      size: integer(1, 4096),
+      train: integer(1),
+      test: integer(1),
+    }),
+  ),
+});
+
+const optimizerSchema = v.strictObject({
+  /** The highest rate; schedule and warm-up multiply it. */
+  learningRate: positive,
+  momentum: real(0, 1, true),
+  nesterov: flag,
+  weightDecay: real(0),
+  /** Decay batch norm's γ and β too. @source authors' code */
+  decayBatchNorm: flag,
+});
+
+const milestonesRule = 'must be a list of ascending fractions in (0, 1)';
+const scheduleSchema = v.strictObject({
+  kind: oneOf(scheduleKinds),
+  /** step: the rate is multiplied by `factor` at step ⌊f·epochs·stepsPerEpoch⌋ for each f. */
+  milestones: v.pipe(
+    v.array(v.number(milestonesRule), milestonesRule),
+    v.check((f) => f.every((x, i) => x > (f[i - 1] ?? 0) && x < 1), milestonesRule),
+  ),
+  factor: positive,
+  /** Epochs (fractions allowed) over which the rate rises linearly from `warmupFrom` of its value. */
+  warmupEpochs: real(0),
+  warmupFrom: real(0, 1),
+  /** cosine, one-cycle: the last rate as a share of the highest. */
+  finalFactor: real(0, 1),
+  /** one-cycle: the first rate as a share of the highest, and where in (0, 1) the highest lies. */
+  startFactor: real(0, 1),
+  peakAt: v.pipe(
+    v.number('must be a number in (0, 1)'),
+    v.check((x) => x > 0 && x < 1, 'must be a number in (0, 1)'),
+  ),
+});
+
+const nameRule = 'must be a folder name without slashes, or null';
+const runConfigSchema = v.strictObject({
+  /** The recipe that gave the values nobody chose. */
+  recipe: v.picklist(
+    Object.keys(recipes) as RecipeName[],
+    `must be one of ${Object.keys(recipes).join(', ')}`,
+  ),
+  /** `IGC-L24M2`, `RegConv-W16`, `SumFusion`, …+Ident */
+  net: text('must be the name of a network'),
+  depth: integer(1),
+  /** Stem and stages: the paper's CIFAR layout. */
+  family: oneOf(['cifar']),
+  data: dataSchema,
+  epochs: integer(1),
+  batchSize: integer(1),
+  testBatchSize: integer(1),
+  optimizer: optimizerSchema,
+  schedule: scheduleSchema,
+  /** Label smoothing s: the target is (1 − s)·onehot + s/classes. */
+  smoothing: real(0, 1, true),
+  /** Parts of a batch with batch-norm statistics of their own. */
+  replicas: integer(1),
+  bn: v.strictObject({
+    /** What the old running average weighs. */
+    oldWeight: real(0, 1, true),
+    epsilon: positive,
+    /** In step t (from 0) the old average weighs at most (1 + t)/(10 + t). */
+    warm: flag,
+  }),
+  augment: v.strictObject({
+    /** Shift by up to so many pixels; 0 for none. */
+    pad: integer(0, 4096),
+    /** Mirror left and right at random. */
+    mirror: flag,
+  }),
+  seed: integer(0),
+  /** 0 for all cores. */
+  threads: integer(0, 1024),
+  kernels: oneOf(kernelNames),
+  /** Folder of run folders. */
+  output: text('must be a folder name'),
+  /** Name of the run folder; null makes one from net, data, seed and date. */
+  name: v.nullable(
+    v.pipe(
+      v.string(nameRule),
+      v.check((x) => /^[^/\\\0]+$/.test(x) && x !== '.' && x !== '..', nameRule),
+    ),
+  ),
+  /** Epochs between checkpoints; the last epoch always has one. */
+  checkpointEvery: integer(1),
+  /** Also a checkpoint every so many steps; 0 for none. */
+  checkpointSteps: integer(0),
+  /** Epochs between evaluations; the last epoch always has one. */
+  evalEvery: integer(1),
+});
+
+/**
+ * The whole configuration: the recipe's values with the overrides laid over them. Without a recipe, that of the
+ * data set (`digits`), else `paper-cifar`.
+ *
+ * Throws a usage error that names the first unknown key or wrong value, or what does not fit together.
+ * @example resolveConfig('paper-cifar', { epochs: 20, optimizer: { learningRate: 0.05 } })
+ */
+export function resolveConfig(recipe?: string, overrides: ConfigOverrides = {}): RunConfig {
+  if (!isRecord(overrides)) throw usageError({ path: 'config', rule: 'must be an object' });
+  const name = recipe ?? overrides.recipe ?? recipeFor(overrides.data?.name);
+  if (!Object.hasOwn(recipes, name)) {
+    throw usageError({
+      path: 'recipe',
+      rule: 'unknown recipe',
+      got: JSON.stringify(name),
+      hint: suggestName(String(name), Object.keys(recipes)),
+    });
+  }
+  const recipeName = name as RecipeName;
+  const chosen = recipes[recipeName].values;
+  const merged = mergeOver(chosen, { ...overrides, recipe: recipeName }) as Record<string, unknown>;
+  return parseConfig(withOldWeight(merged));
+}
+
+/** Checks a complete configuration, e.g. a config.json that was read. Throws usage errors. */
+export function parseConfig(input: unknown): RunConfig {
+  const result = v.safeParse(runConfigSchema, input, { abortPipeEarly: true });
+  if (!result.success) throw configError(result.issues[0]);
+  checkTogether(result.output);
+  return result.output;
+}
+
+/** Batch norm's old weight follows the network unless somebody chose it: 0.99 plain, 0.9 +Ident. */
+function withOldWeight(config: Record<string, unknown>): Record<string, unknown> {
+  const { bn, net, depth } = config;
+  if (!isRecord(bn) || (bn.oldWeight !== undefined && bn.oldWeight !== null)) return config;
+  if (typeof net !== 'string' || typeof depth !== 'number') return config;
+  const { batchNorm } = namedNetwork({ net, depth, ...anyShape });
+  return { ...config, bn: { ...bn, oldWeight: batchNorm.oldWeight } };
+}
+
+/** Names and depths are checked before any data is read, so with a shape that every network takes. */
+const anyShape = { input: { channels: 3, height: 32, width: 32 }, classes: 10 } as const;
+
+function checkTogether(config: RunConfig): void {
+  const { net, depth, schedule, batchSize, replicas, epochs } = config;
+  namedNetwork({ net, depth, ...anyShape });
+  if (batchSize % replicas !== 0) {
+    throw usageError({
+      path: 'batchSize',
+      rule: 'must be divisible by replicas',
+      got: `batchSize=${batchSize} replicas=${replicas}`,
+    });
+  }
+  if (schedule.warmupEpochs >= epochs) {
+    throw usageError({
+      path: 'schedule.warmupEpochs',
+      rule: 'must be below epochs',
+      got: `warmupEpochs=${schedule.warmupEpochs} epochs=${epochs}`,
+    });
+  }
+  if (schedule.kind === 'one-cycle' && schedule.warmupEpochs > 0) {
+    throw usageError({
+      path: 'schedule.warmupEpochs',
+      rule: 'must be 0 with a one-cycle schedule',
+      got: `${schedule.warmupEpochs}`,
+      hint: 'its own rise is set by schedule.startFactor and schedule.peakAt',
+    });
+  }
+  if (config.data.name === 'folder' && config.data.dir === null) {
+    throw usageError({ path: 'data.dir', rule: 'must name the folder of labelled images' });
+  }
+}
+
+/** Objects are merged key by key; everything else replaces. Undefined keeps the base. */
+function mergeOver(base: unknown, over: unknown): unknown {
+  if (over === undefined) return base;
+  if (!isRecord(base) || !isRecord(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) merged[key] = mergeOver(base[key], value);
+  return merged;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+type ConfigIssue = v.InferIssue<typeof runConfigSchema>;
+
+function configError(issue: ConfigIssue): Error {
+  const keys = (issue.path ?? []).map(({ key }) => String(key));
+  const path = keys.join('.') || 'config';
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return usageError({ path, rule: 'unknown option', hint: suggestKey(keys) });
+  }
+  if (issue.type === 'strict_object') {
+    const missing = issue.received === 'undefined';
+    if (missing) return usageError({ path, rule: 'must be given' });
+    return usageError({ path, rule: 'must be an object', got: JSON.stringify(issue.input) });
+  }
+  return usageError({ path, rule: issue.message, got: JSON.stringify(issue.input) ?? 'nothing' });
+}
+
+/** The nearest key beside the unknown one, else the nearest anywhere, else all keys beside it. */
+function suggestKey(keys: readonly string[]): string {
+  const unknown = keys.at(-1)!;
+  const known = keysAt(keys.slice(0, -1));
+  const elsewhere = allPaths(runConfigSchema);
+  const same = elsewhere.find((path) => path.endsWith(`.${unknown}`));
+  if (nearestName(unknown, known) === undefined && same) return `did you mean "${same}"?`;
+  return suggestName(unknown, known);
+}
+
+function keysAt(path: readonly string[]): string[] {
+  let schema: unknown = runConfigSchema;
+  for (const key of path) schema = entriesOf(schema)[key];
+  return Object.keys(entriesOf(schema));
+}
+
+function allPaths(schema: unknown, prefix = ''): string[] {
+  return Object.entries(entriesOf(schema)).flatMap(([key, inner]) => [
+    prefix + key,
+    ...allPaths(inner, `${prefix}${key}.`),
+  ]);
+}
+
+function entriesOf(schema: unknown): Record<string, unknown> {
+  if (!isRecord(schema)) return {};
+  if (isRecord(schema.wrapped)) return entriesOf(schema.wrapped);
+  return isRecord(schema.entries) ? schema.entries : {};
+}

@@ -1,0 +1,153 @@
+/**
+ * What a training run reports while it goes on: plain objects, the same for the console, the run folder and the
+ * page. Letters: none. Times are milliseconds, accuracies shares in 0…1, unless the name says percent.
+ */
+import type { RunConfig } from './config.ts';
+
+/** One row of metrics.jsonl: an epoch. Everything outside `time` repeats bit for bit. */
+export interface MetricsRow {
+  /** Epochs finished, from 1. */
+  readonly epoch: number;
+  /** Steps finished, all epochs together. */
+  readonly step: number;
+  /** Learning rate of the epoch's last step. */
+  readonly learningRate: number;
+  /** Means over the epoch's training batches, as they were seen in training. */
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  /** Present in epochs that were evaluated. */
+  readonly validationLoss?: number;
+  readonly validationAccuracy?: number;
+  readonly testLoss?: number;
+  readonly testAccuracy?: number;
+  readonly time: {
+    /** When the row was written, ISO 8601. */
+    readonly at: string;
+    /** Training images per second, evaluation and checkpoints left out. */
+    readonly imagesPerSecond: number;
+    /** Training alone, then evaluation alone. */
+    readonly trainMs: number;
+    readonly evalMs: number;
+    /** How long steps waited for data. */
+    readonly waitedMs: number;
+  };
+}
+
+/** summary.json: what a finished run amounts to. */
+export interface RunSummary {
+  readonly name: string;
+  readonly net: string;
+  readonly depth: number;
+  readonly dataset: string;
+  readonly classes: number;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly seed: number;
+  /** After the last epoch; a share, and 100·(1 − accuracy) in percent. */
+  readonly testAccuracy: number;
+  readonly testError: number;
+  readonly testLoss: number;
+  readonly validationAccuracy?: number;
+  /** Of the epoch that was best on `bestChosenOn`. */
+  readonly bestTestAccuracy: number;
+  readonly bestEpoch: number;
+  readonly bestChosenOn: 'validation' | 'test';
+  /** Every trainable value, batch norm included. */
+  readonly params: number;
+  /** The paper's convention: convolutions and fc, no batch norm. */
+  readonly paramsPaper: number;
+  /** Multiply-adds per image, convolutions and fc. */
+  readonly macs: number;
+  readonly kernels: string;
+  readonly threads: number;
+  readonly wallMs: number;
+  readonly imagesPerSecond: number;
+  /** Share of the training time that steps waited for data. */
+  readonly dataWaitFraction: number;
+  readonly skippedFiles: number;
+}
+
+export interface StartEvent {
+  readonly kind: 'start';
+  readonly name: string;
+  /** Absolute path of the run folder. */
+  readonly folder: string;
+  readonly config: RunConfig;
+  /** Where a resumed run goes on; absent in a new one. */
+  readonly resumed?: { readonly epoch: number; readonly step: number };
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  readonly dataset: {
+    readonly name: string;
+    readonly classes: readonly string[];
+    readonly trainImages: number;
+    readonly validationImages: number;
+    readonly testImages: number;
+    /** Files left out under skipBad, with the reason. */
+    readonly skipped: readonly string[];
+  };
+  readonly params: number;
+  readonly paramsPaper: number;
+  readonly macs: number;
+  readonly kernels: { readonly name: string; readonly reason: string; readonly threads: number };
+}
+
+/** Progress inside an epoch; at most about ten a second leave the worker. */
+export interface StepEvent {
+  readonly kind: 'step';
+  /** The epoch that is going on, from 1, of `epochs`. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps finished in this epoch and altogether. */
+  readonly stepInEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly step: number;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** Of this step's batch. */
+  readonly loss: number;
+  /** Means over the epoch so far. */
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  readonly imagesPerSecond: number;
+  readonly waitedMs: number;
+  /** Estimate for the rest of the run, evaluations included. */
+  readonly remainingMs: number;
+}
+
+export interface EpochEvent {
+  readonly kind: 'epoch';
+  readonly epochs: number;
+  readonly row: MetricsRow;
+  /** Is this the best epoch so far? */
+  readonly best: boolean;
+}
+
+export interface CheckpointEvent {
+  readonly kind: 'checkpoint';
+  readonly which: 'last' | 'best';
+  /** Absolute path of the checkpoint folder. */
+  readonly folder: string;
+  readonly epoch: number;
+  readonly step: number;
+}
+
+/** Something the user should know that does not stop the run. */
+export interface WarningEvent {
+  readonly kind: 'warning';
+  readonly message: string;
+}
+
+export interface DoneEvent {
+  readonly kind: 'done';
+  readonly folder: string;
+  readonly summary: RunSummary;
+}
+
+export type TrainEvent =
+  | StartEvent
+  | StepEvent
+  | EpochEvent
+  | CheckpointEvent
+  | WarningEvent
+  | DoneEvent;

@@ -1,0 +1,85 @@
+/**
+ * Named sets of training choices: the paper's, and ours for the embedded digits. A recipe is only default
+ * values; everything in it can be overridden. `bn.oldWeight: null` follows the network (0.99 plain, 0.9 +Ident).
+ */
+
+/** Names of the recipes. */
+export type RecipeName = keyof typeof recipes;
+
+/**
+ * The paper's training on CIFAR: 400 epochs of Nesterov SGD, the rate divided by 10 at 1/2, 3/4 and 7/8.
+ * @source paper §5.1; the authors' options.py and train_model.py
+ */
+const paperCifar = {
+  net: 'IGC-L24M2',
+  depth: 20,
+  family: 'cifar',
+  data: {
+    name: 'cifar10',
+    dir: null,
+    valSplit: 0,
+    imgSize: null,
+    testSplit: 0.2,
+    skipBad: false,
+    synthetic: null,
+  },
+  epochs: 400, // paper §5.1
+  batchSize: 64, // paper §5.1
+  testBatchSize: 400, // authors' code
+  optimizer: {
+    learningRate: 0.1, // paper §5.1
+    momentum: 0.9, // paper §5.1
+    nesterov: true, // authors' code
+    weightDecay: 1e-4, // paper §5.1
+    decayBatchNorm: true, // authors' code
+  },
+  schedule: {
+    kind: 'step',
+    milestones: [1 / 2, 3 / 4, 7 / 8], // paper §5.1: 200, 300, 350 of 400
+    factor: 0.1, // paper §5.1
+    warmupEpochs: 0,
+    warmupFrom: 0.01,
+    finalFactor: 0,
+    startFactor: 0.04,
+    peakAt: 0.3,
+  },
+  smoothing: 0,
+  replicas: 2, // two GPUs of 32 images each
+  bn: { oldWeight: null, epsilon: 2e-5, warm: true }, // authors' code
+  augment: { pad: 4, mirror: true }, // paper §5.1
+  seed: 0,
+  threads: 0,
+  kernels: 'auto',
+  output: 'runs',
+  name: null,
+  checkpointEvery: 1,
+  checkpointSteps: 0,
+  evalEvery: 1,
+} as const;
+
+/** Small images, few of them, and a mirrored digit is no digit. */
+const digits = {
+  ...paperCifar,
+  depth: 8,
+  data: { ...paperCifar.data, name: 'digits' },
+  epochs: 20,
+  bn: { ...paperCifar.bn, oldWeight: 0.9 }, // 440 steps are too few for 0.99
+  augment: { pad: 1, mirror: false },
+} as const;
+
+/** Every recipe: what it is for, in a sentence, and its values. */
+export const recipes = {
+  'paper-cifar': {
+    about: "the paper's training on CIFAR-10: 400 epochs, pad-4 crops and mirroring",
+    values: paperCifar,
+  },
+  digits: {
+    about: 'IGC-L24M2 (D=8) on the embedded handwritten digits in 20 epochs',
+    values: digits,
+  },
+} as const;
+
+/** The recipe for a data set when none is named. */
+export function recipeFor(dataName: string | undefined): RecipeName {
+  return dataName === 'digits' ? 'digits' : 'paper-cifar';
+}
