@@ -1,0 +1,125 @@
+/**
+ * What is in a batch: decided by (recipe, epoch, step) alone, so that a resumed run, another ring size or
+ * another thread sees the same bytes. Shared by the producer's thread, evaluation and tests; nothing of Node.
+ */
+
+import { usageError } from '../core/errors.ts';
+import { shuffledIndices, stream } from '../core/random.ts';
+import {
+  type AugmentSpec,
+  applyAugmentation,
+  chooseAugmentation,
+  noAugmentation,
+  normalisationTable,
+} from './augment.ts';
+import type { ChannelStatistics, ImageSet } from './dataset.ts';
+import { imageBytes } from './image-set.ts';
+
+/** Everything that decides the batches of a run. Plain data; travels to a worker. */
+export interface BatchRecipe {
+  readonly set: ImageSet;
+  readonly batchSize: number;
+  /**
+   * shuffled: a new order each epoch, the last short batch dropped (a set smaller than one batch is one batch).
+   * sequential: the set's own order, the last batch may be short.
+   */
+  readonly order: 'shuffled' | 'sequential';
+  /** Seed of the run; decides order and augmentation. */
+  readonly seed: number;
+  /** Drawn anew for each image and epoch; null for none. */
+  readonly augment: AugmentSpec | null;
+  readonly statistics: ChannelStatistics;
+}
+
+/** Where a batch is written: room for `batchSize` images, and the label and place in the set of each. */
+export interface BatchArrays {
+  /** batchSize × C × H × W. */
+  readonly images: Float32Array;
+  readonly labels: Int32Array;
+  /** Index in the set of each image. */
+  readonly indices: Int32Array;
+}
+
+/** What the batches of one epoch share. */
+export interface EpochOrder {
+  readonly epoch: number;
+  /** The set's images in the order of this epoch. */
+  readonly order: Uint32Array;
+  /** `normalisationTable` of the recipe. */
+  readonly table: Float32Array;
+}
+
+/** Number of batches in an epoch. */
+export function countBatches(recipe: Pick<BatchRecipe, 'set' | 'batchSize' | 'order'>): number {
+  const whole = recipe.set.count / recipe.batchSize;
+  return recipe.order === 'sequential' ? Math.ceil(whole) : Math.max(1, Math.floor(whole));
+}
+
+/** Arrays for one batch of the recipe, in memory of this thread. */
+export function allocateBatch({ set, batchSize }: BatchRecipe): BatchArrays {
+  return {
+    images: new Float32Array(batchSize * imageBytes(set)),
+    labels: new Int32Array(batchSize),
+    indices: new Int32Array(batchSize),
+  };
+}
+
+/** The order of an epoch: `stream(seed, 'order', epoch)` shuffles it, when the recipe says so. */
+export function orderEpoch(recipe: BatchRecipe, epoch: number): EpochOrder {
+  const { set, seed } = recipe;
+  const order =
+    recipe.order === 'shuffled'
+      ? shuffledIndices(stream(seed, 'order', epoch), set.count)
+      : Uint32Array.from({ length: set.count }, (_, i) => i);
+  return { epoch, order, table: normalisationTable(set.maxValue, recipe.statistics) };
+}
+
+/**
+ * Writes batch `step` of an epoch to `out` and returns its number of images; what lies behind them in `out` is
+ * left as it was. Image i is augmented by `stream(seed, 'augment', epoch, i)`.
+ */
+export function fillBatch(
+  out: BatchArrays,
+  recipe: BatchRecipe,
+  { epoch, order, table }: EpochOrder,
+  step: number,
+): number {
+  const { set, batchSize, augment, seed } = recipe;
+  const size = imageBytes(set);
+  const first = step * batchSize;
+  const count = Math.min(batchSize, set.count - first);
+  for (let i = 0; i < count; i++) {
+    const index = order[first + i]!;
+    const choice =
+      augment === null
+        ? noAugmentation
+        : chooseAugmentation(augment, stream(seed, 'augment', epoch, index));
+    applyAugmentation(out.images, i * size, set, index, table, choice);
+    out.labels[i] = set.labels[index]!;
+    out.indices[i] = index;
+  }
+  return count;
+}
+
+/** Refuses a recipe that has no meaning. Throws usage errors whose path begins with `batches`. */
+export function checkRecipe({ set, batchSize, augment, statistics }: BatchRecipe): void {
+  if (set.count === 0) {
+    throw usageError({ path: 'batches.set', rule: 'must have at least one image', got: '0' });
+  }
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+    const rule = 'must be a whole number from 1';
+    throw usageError({ path: 'batches.batchSize', rule, got: String(batchSize) });
+  }
+  if (augment !== null && !(Number.isInteger(augment.pad) && augment.pad >= 0)) {
+    const rule = 'must be a whole number of pixels from 0';
+    throw usageError({ path: 'batches.augment.pad', rule, got: String(augment.pad) });
+  }
+  for (const name of ['mean', 'std'] as const) {
+    if (statistics[name].length === set.channels) continue;
+    throw usageError({
+      path: `batches.statistics.${name}`,
+      rule: `must have one value for each of the ${set.channels} channels`,
+      got: String(statistics[name].length),
+    });
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The one way to open a data set: a table with a row per format, the checks that all share, and the
+ * validation split.
+ */
+
+import { suggestName, usageError } from '../core/errors.ts';
+import { stream } from '../core/random.ts';
+import { openCifar10, openCifar100 } from './cifar.ts';
+import type { Dataset } from './dataset.ts';
+import { openDigits } from './digits.ts';
+import { openFolder } from './folder.ts';
+import { selectImages } from './image-set.ts';
+import { splitByClass } from './split.ts';
+import { openSynthetic, type SyntheticOptions } from './synthetic.ts';
+
+/** Which data set, and how. Options that the format does not take are errors. */
+export interface DatasetRequest {
+  /** One of `datasetNames`. */
+  readonly name: string;
+  /** cifar10, cifar100: the folder or its parent, searched for when absent. folder: the images; required. */
+  readonly dataDir?: string | undefined;
+  /** Share of every class held out of train for validation, in [0, 1); 0. */
+  readonly valSplit?: number | undefined;
+  /** Side of the images in pixels; only `folder` can choose it. */
+  readonly imgSize?: number | undefined;
+  /** Seed of the run; decides the validation split, and the test split of a folder that has none. */
+  readonly seed: number;
+  /** folder: leave out images that cannot be decoded and list them. */
+  readonly skipBad?: boolean | undefined;
+  /** folder: share of every class that becomes the test split when the folder has none, in (0, 1); 0.2. */
+  readonly testSplit?: number | undefined;
+  readonly synthetic?: SyntheticOptions | undefined;
+}
+
+type FormatOption = 'dataDir' | 'skipBad' | 'testSplit' | 'synthetic';
+
+interface Format {
+  /** The options that it takes besides those of every format. */
+  readonly takes: readonly FormatOption[];
+  readonly open: (request: DatasetRequest) => Promise<Dataset>;
+}
+
+const formats = {
+  digits: { takes: [], open: () => openDigits() },
+  cifar10: { takes: ['dataDir'], open: ({ dataDir }) => openCifar10(dataDir) },
+  cifar100: { takes: ['dataDir'], open: ({ dataDir }) => openCifar100(dataDir) },
+  folder: {
+    takes: ['dataDir', 'skipBad', 'testSplit'],
+    open: (request) => openFolder({ ...request, dataDir: requireDataDir(request) }),
+  },
+  synthetic: { takes: ['synthetic'], open: async ({ synthetic }) => openSynthetic(synthetic) },
+} as const satisfies Record<string, Format>;
+
+/** The names that `openDataset` knows. */
+export const datasetNames: readonly string[] = Object.keys(formats);
+
+/**
+ * Opens a data set, wholly in (shared) memory.
+ *
+ * Throws usage errors for wrong requests, data errors for missing or corrupt files.
+ * @example const { train, test } = await openDataset({ name: 'digits', seed: 0 })
+ */
+export async function openDataset(request: DatasetRequest): Promise<Dataset> {
+  const format = findFormat(request.name);
+  checkRequest(request, format);
+  const dataset = await format.open(request);
+  checkImageSize(request, dataset);
+  return holdOutValidation(request, dataset);
+}
+
+function findFormat(name: string): Format {
+  const table: Readonly<Record<string, Format>> = formats;
+  const format = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (format !== undefined) return format;
+  throw usageError({
+    path: 'data.name',
+    rule: 'unknown data set',
+    got: `"${name}"`,
+    hint: suggestName(name, datasetNames),
+  });
+}
+
+function checkRequest(request: DatasetRequest, format: Format): void {
+  const { name, valSplit = 0, testSplit, imgSize } = request;
+  for (const option of ['dataDir', 'skipBad', 'testSplit', 'synthetic'] as const) {
+    const value = request[option];
+    if (value === undefined || value === false || format.takes.includes(option)) continue;
+    const rule = `is not an option of ${name}`;
+    throw usageError({ path: `data.${option}`, rule, got: JSON.stringify(value) });
+  }
+  if (!(valSplit >= 0 && valSplit < 1)) {
+    const rule = 'must be at least 0 and below 1';
+    throw usageError({ path: 'data.valSplit', rule, got: String(valSplit) });
+  }
+  if (testSplit !== undefined && !(testSplit > 0 && testSplit < 1)) {
+    const rule = 'must be above 0 and below 1';
+    throw usageError({ path: 'data.testSplit', rule, got: String(testSplit) });
+  }
+  if (imgSize !== undefined && !(Number.isInteger(imgSize) && imgSize >= 1)) {
+    const rule = 'must be a whole number of pixels from 1';
+    throw usageError({ path: 'data.imgSize', rule, got: String(imgSize) });
+  }
+}
+
+function requireDataDir({ dataDir }: DatasetRequest): string {
+  if (dataDir !== undefined) return dataDir;
+  throw usageError({
+    path: 'data.dataDir',
+    rule: 'folder needs the folder of images',
+    got: 'nothing',
+  });
+}
+
+function checkImageSize({ name, imgSize }: DatasetRequest, { train }: Dataset): void {
+  if (imgSize === undefined || (imgSize === train.height && imgSize === train.width)) return;
+  throw usageError({
+    path: 'data.imgSize',
+    rule: `the images of ${name} are ${train.height}×${train.width}`,
+    got: String(imgSize),
+    hint: 'only folder resizes its images',
+  });
+}
+
+function holdOutValidation({ valSplit = 0, seed }: DatasetRequest, dataset: Dataset): Dataset {
+  if (valSplit === 0) return dataset;
+  if (dataset.validation !== undefined) {
+    throw usageError({
+      path: 'data.valSplit',
+      rule: 'must be 0 when the folder has train, val and test',
+      got: String(valSplit),
+      hint: 'val is the validation split already',
+    });
+  }
+  const { kept, held } = splitByClass(dataset.train.labels, valSplit, stream(seed, 'validation'));
+  return {
+    ...dataset,
+    train: selectImages(dataset.name, dataset.train, kept),
+    validation: selectImages(dataset.name, dataset.train, held),
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * File reading whose failures are data errors that name the file and the system's reason.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { dataError } from '../core/errors.ts';
+
+/** Reads a whole file. Throws a data error that begins with `owner` (a data set's name, say). */
+export async function readWhole(owner: string, file: string): Promise<Buffer<ArrayBuffer>> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw unreadable(owner, file, cause);
+  }
+}
+
+/** The data error for a file or folder that the system refused to read. */
+export function unreadable(owner: string, file: string, cause: unknown): Error {
+  return dataError(
+    { path: owner, rule: `${file} must be readable`, got: systemCode(cause) },
+    cause,
+  );
+}
+
+/** `ENOENT`, `EACCES`…, or the message of an error that has no code. */
+export function systemCode(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
