@@ -9,9 +9,9 @@ import { imageBytes } from './image-set.ts';
 import { channelStatistics } from './statistics.ts';
 
 /** The splits of a data set, by name. */
-export type SplitName = 'train' | 'validation' | 'test';
+type SplitName = 'train' | 'validation' | 'test';
 
-export interface SplitReport {
+interface SplitReport {
   readonly split: SplitName;
   readonly count: number;
   /** Images of each class, in label order. */
