@@ -42,7 +42,10 @@ export interface Convolution {
   readonly input: Float64Array;
   readonly dOut: Float64Array;
   readonly sum: Float64Array;
+  /** One group's weights: [O][I][K] forward, in the order of `backwardWeights` backward. */
   readonly weights: Float64Array;
+  /** Where [I][phase][taps of the phase] find their weights within the group's. */
+  readonly backwardWeights: Int32Array;
   readonly dWeights: Float64Array;
 }
 
@@ -52,8 +55,10 @@ interface Phase {
   readonly length: number;
   /** Distances into `dOut`. */
   readonly taps: Int32Array;
-  /** Positions of their weights, relative to input channel 0 of the group: o·I·K + k. */
-  readonly weightsOf: Int32Array;
+  /** Their weights relative to those of the group's first input channel, o·I·K + k. */
+  readonly weights: readonly number[];
+  /** Taps of the phases before. */
+  readonly firstTap: number;
 }
 
 export function planConvolution(step: ConvStep, input: Tensor, output: Tensor): Convolution {
@@ -73,15 +78,16 @@ export function planConvolution(step: ConvStep, input: Tensor, output: Tensor): 
   const margin = distance(kernelH - 1, kernelW - 1);
   const outputPlane = margin + phaseSize;
 
+  let firstTap = 0;
   const phases = Array.from({ length: stride * stride }, (_, phase): Phase => {
     const taps: number[] = [];
-    const weightsOf: number[] = [];
+    const weights: number[] = [];
     for (let o = 0; o < O; o++) {
       for (let k = 0; k < K; k++) {
         const [ky, kx] = tapAt(k);
         if (phaseOf(ky, kx) !== phase) continue;
         taps.push(o * outputPlane + margin - distance(ky, kx));
-        weightsOf.push(o * I * K + k);
+        weights.push(o * I * K + k);
       }
     }
     // Rows of the phase that hold pixels of the image.
@@ -90,8 +96,11 @@ export function planConvolution(step: ConvStep, input: Tensor, output: Tensor): 
     const endRow = Math.floor((padH + input.height - 1 - py) / stride) + 1;
     const start = firstRow * pitch;
     const length = Math.max(0, endRow - firstRow) * pitch;
-    return { start, length, taps: Int32Array.from(taps), weightsOf: Int32Array.from(weightsOf) };
+    const result = { start, length, taps: Int32Array.from(taps), weights, firstTap };
+    firstTap += taps.length;
+    return result;
   });
+  const inOrder = phases.flatMap((phase) => phase.weights);
   return {
     pitch,
     phaseSize,
@@ -109,7 +118,10 @@ export function planConvolution(step: ConvStep, input: Tensor, output: Tensor): 
     input: new Float64Array(I * inputPlane),
     dOut: new Float64Array(O * outputPlane),
     sum: new Float64Array(Math.max(inputPlane, (output.height + 1) * pitch)),
-    weights: new Float64Array(Math.max(I, O) * K),
+    weights: new Float64Array(O * I * K),
+    backwardWeights: Int32Array.from({ length: O * I * K }, (_, j) => {
+      return inOrder[j % (O * K)]! + Math.floor(j / (O * K)) * K;
+    }),
     dWeights: new Float64Array(step.outChannels * I * K),
   };
 }
@@ -121,15 +133,16 @@ export function convolveForward(run: Run, step: ConvStep): void {
   const { parameters } = run.model;
   const { weights, sum, taps } = scratch;
   const O = step.outChannels / step.groups;
-  for (let image = 0; image < run.images; image++) {
-    for (let group = 0; group < step.groups; group++) {
+  for (let group = 0; group < step.groups; group++) {
+    const from = step.weight + group * weights.length;
+    for (let j = 0; j < weights.length; j++) weights[j] = parameters[from + j]!;
+    for (let image = 0; image < run.images; image++) {
       loadInputs(run, step, scratch, input, image, group);
-      for (let o = group * O; o < (group + 1) * O; o++) {
-        const from = step.weight + o * taps.length;
-        for (let t = 0; t < taps.length; t++) weights[t] = parameters[from + t]!;
-        sum.fill(step.bias < 0 ? 0 : parameters[step.bias + o]!, 0, scratch.run);
-        addTaps(sum, 0, scratch.run, scratch.input, 0, taps, weights);
-        storeOutput(run, scratch, output, image, step.outMap[o]!);
+      for (let o = 0; o < O; o++) {
+        const out = group * O + o;
+        sum.fill(step.bias < 0 ? 0 : parameters[step.bias + out]!, 0, scratch.run);
+        addTaps(sum, 0, scratch.run, scratch.input, 0, taps, weights, o * taps.length);
+        storeOutput(run, scratch, output, image, step.outMap[out]!);
       }
     }
   }
@@ -149,8 +162,13 @@ export function convolveBackward(run: Run, step: ConvStep): void {
   if (output.read.bn >= 0) toRawGradient(run, output);
   openGradient(run, input, mode);
   scratch.dWeights.fill(0);
-  for (let image = 0; image < run.images; image++) {
-    for (let group = 0; group < step.groups; group++) {
+  const { weights, backwardWeights } = scratch;
+  for (let group = 0; group < step.groups; group++) {
+    const from = step.weight + group * weights.length;
+    for (let j = 0; j < weights.length; j++) {
+      weights[j] = run.model.parameters[from + backwardWeights[j]!]!;
+    }
+    for (let image = 0; image < run.images; image++) {
       loadInputs(run, step, scratch, input, image, group);
       loadOutputGradients(run, step, scratch, output, image, group);
       addWeightGradients(step, scratch, group);
@@ -249,19 +267,16 @@ function addInputGradients(
   image: number,
   group: number,
 ): void {
-  const { dPlane, model } = run;
+  const { dPlane } = run;
   const { dOut, phases, phaseSize, pixels, sum, weights } = scratch;
   const I = step.inChannels / step.groups;
-  const O = step.outChannels / step.groups;
-  const K = step.kernelH * step.kernelW;
+  const tapsPerChannel = weights.length / I;
   for (let i = 0; i < I; i++) {
-    const from = step.weight + (group * O * I + i) * K;
     for (let phase = 0; phase < phases.length; phase++) {
-      const { start, length, taps, weightsOf } = phases[phase]!;
+      const { start, length, taps, firstTap } = phases[phase]!;
       const to = phase * phaseSize + start;
-      for (let t = 0; t < taps.length; t++) weights[t] = model.parameters[from + weightsOf[t]!]!;
       sum.fill(0, to, to + length);
-      addTaps(sum, to, length, dOut, start, taps, weights);
+      addTaps(sum, to, length, dOut, start, taps, weights, i * tapsPerChannel + firstTap);
     }
     for (let p = 0; p < pixels.length; p++) dPlane[p] = sum[pixels[p]!]!;
     addGradientPlane(run, input, image, step.inMap[group * I + i]!);
@@ -281,7 +296,10 @@ function writeBiasGradient(run: Run, step: ConvStep, output: Tensor): void {
   }
 }
 
-/** target[at + x] += Σ_t weights[t] · source[from + taps[t] + x], x < length; four taps at a time, in order. */
+/**
+ * target[at + x] += Σ_t weights[first + t] · source[from + taps[t] + x], x < length, in order of t. Six taps at a time, since
+ * 3×3 kernels and the paper's group sizes have multiples of six.
+ */
 function addTaps(
   target: Float64Array,
   at: number,
@@ -290,30 +308,40 @@ function addTaps(
   from: number,
   taps: Int32Array,
   weights: Float64Array,
+  first: number,
 ): void {
   let t = 0;
-  for (; t + 4 <= taps.length; t += 4) {
-    const w0 = weights[t]!;
-    const w1 = weights[t + 1]!;
-    const w2 = weights[t + 2]!;
-    const w3 = weights[t + 3]!;
+  for (; t + 6 <= taps.length; t += 6) {
+    const w0 = weights[first + t]!;
+    const w1 = weights[first + t + 1]!;
+    const w2 = weights[first + t + 2]!;
+    const w3 = weights[first + t + 3]!;
+    const w4 = weights[first + t + 4]!;
+    const w5 = weights[first + t + 5]!;
     const s0 = from + taps[t]!;
     const s1 = from + taps[t + 1]!;
     const s2 = from + taps[t + 2]!;
     const s3 = from + taps[t + 3]!;
+    const s4 = from + taps[t + 4]!;
+    const s5 = from + taps[t + 5]!;
     for (let x = 0; x < length; x++) {
       target[at + x]! +=
-        w0 * source[s0 + x]! + w1 * source[s1 + x]! + (w2 * source[s2 + x]! + w3 * source[s3 + x]!);
+        w0 * source[s0 + x]! +
+        w1 * source[s1 + x]! +
+        w2 * source[s2 + x]! +
+        w3 * source[s3 + x]! +
+        w4 * source[s4 + x]! +
+        w5 * source[s5 + x]!;
     }
   }
   for (; t < taps.length; t++) {
-    const w = weights[t]!;
+    const w = weights[first + t]!;
     const s = from + taps[t]!;
     for (let x = 0; x < length; x++) target[at + x]! += w * source[s + x]!;
   }
 }
 
-/** sums[at + t] += Σ_x d[from + x] · source[taps[t] + x], x < length; four taps at a time. */
+/** sums[at + t] += Σ_x d[from + x] · source[taps[t] + x], x < length; six taps at a time. */
 function dotTaps(
   sums: Float64Array,
   at: number,
@@ -324,26 +352,34 @@ function dotTaps(
   taps: Int32Array,
 ): void {
   let t = 0;
-  for (; t + 4 <= taps.length; t += 4) {
+  for (; t + 6 <= taps.length; t += 6) {
     const s0 = taps[t]!;
     const s1 = taps[t + 1]!;
     const s2 = taps[t + 2]!;
     const s3 = taps[t + 3]!;
+    const s4 = taps[t + 4]!;
+    const s5 = taps[t + 5]!;
     let a0 = 0;
     let a1 = 0;
     let a2 = 0;
     let a3 = 0;
+    let a4 = 0;
+    let a5 = 0;
     for (let x = 0; x < length; x++) {
       const value = d[from + x]!;
       a0 += value * source[s0 + x]!;
       a1 += value * source[s1 + x]!;
       a2 += value * source[s2 + x]!;
       a3 += value * source[s3 + x]!;
+      a4 += value * source[s4 + x]!;
+      a5 += value * source[s5 + x]!;
     }
     sums[at + t]! += a0;
     sums[at + t + 1]! += a1;
     sums[at + t + 2]! += a2;
     sums[at + t + 3]! += a3;
+    sums[at + t + 4]! += a4;
+    sums[at + t + 5]! += a5;
   }
   for (; t < taps.length; t++) {
     const s = taps[t]!;
