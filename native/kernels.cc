@@ -1,0 +1,147 @@
+// One instruction set's kernels: compiled once per set, with IGC_ISA (namespace), IGC_TABLE (the function that
+// returns the table), IGC_NAME and LANES.
+#include "conv.h"
+#include "steps.h"
+
+namespace igc {
+namespace IGC_ISA {
+namespace {
+
+int64_t planSteps(Executor* e) {
+  int64_t most = 0;
+  for (int i = 0; i < e->stepCount; i++) {
+    if (e->steps[i].kind != kConv) continue;
+    int64_t need = planConv(*e, e->steps[i]);
+    if (need > most) most = need;
+  }
+  return most;
+}
+
+// Images [count][C][H][W] <-> lanes.
+void readTensor(const Executor* e, const float* arena, int64_t offset, const Tensor& t, int count, float* out) {
+  int64_t n = int64_t(t.channels) * t.height * t.width;
+  for (int b = 0; b < blocks(*e); b++) {
+    const float* from = (const float*)plane(const_cast<float*>(arena), offset, t, b, 0);
+    int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
+    int images = minimum(perReplica - b % e->blocksPerReplica * LANES, count - first);
+    for (int lane = 0; lane < LANES && lane < images; lane++)
+      for (int64_t i = 0; i < n; i++) out[(first + lane) * n + i] = from[i * LANES + lane];
+  }
+}
+
+struct WriteTask {
+  const Executor* e;
+  float* arena;
+  int64_t offset;
+  const Tensor* t;
+  const float* in;
+  int count;
+};
+
+void writeTask(void* context, int task, int) {
+  WriteTask& job = *static_cast<WriteTask*>(context);
+  const Executor& e = *job.e;
+  int block = task / job.t->channels, channel = task % job.t->channels;
+  int first = firstImage(e, block), perReplica = e.batch / e.replicas;
+  int images = maximum(0, minimum(minimum(LANES, perReplica - block % e.blocksPerReplica * LANES), job.count - first));
+  int64_t n = positions(*job.t), stride = n * job.t->channels;
+  float* to = (float*)plane(job.arena, job.offset, *job.t, block, channel);
+  const float* from = job.in + first * stride + channel * n;
+  for (int64_t i = 0; i < n; i++) {
+    for (int lane = 0; lane < images; lane++) to[i * LANES + lane] = from[lane * stride + i];
+    for (int lane = images; lane < LANES; lane++) to[i * LANES + lane] = 0;
+  }
+}
+
+void writeImages(const Executor* e, float* arena, int64_t offset, const Tensor& t, const float* in, int count) {
+  WriteTask job{e, arena, offset, &t, in, count};
+  parallelFor(e->pool, blocks(*e) * t.channels, writeTask, &job);
+}
+
+void writeTensor(const Executor* e, float* arena, int64_t offset, const Tensor& t, const float* in) {
+  writeImages(e, arena, offset, t, in, e->batch);
+}
+
+void setBatch(Executor* e, const float* images, const int32_t* labels, int count) {
+  const Tensor& t = e->tensors[e->input];
+  writeImages(e, e->activations, t.offset, t, images, count);
+  for (int i = 0; i < e->batch; i++) e->labels[i] = i < count ? labels[i] : 0;
+  e->count = count;
+}
+
+struct PackTask {
+  Executor* e;
+};
+void packTask(void* context, int task, int worker) {
+  Executor& e = *static_cast<PackTask*>(context)->e;
+  if (e.steps[task].kind == kConv) packConv(e, e.steps[task], e.scratch[worker]);
+}
+
+void forward(Executor* e) {
+  PackTask pack{e};
+  parallelFor(e->pool, e->stepCount, packTask, &pack);
+  if (!e->training) for (int i = 0; i < e->batchNormCount; i++) useRunningAverages(*e, e->batchNorms[i]);
+  for (int i = 0; i < e->stepCount; i++) {
+    Step& s = e->steps[i];
+    int channels = e->tensors[s.output].channels;
+    switch (s.kind) {
+      case kConv: convForward(*e, s); break;
+      case kPermute: forEachPlane(*e, s, channels, permuteForwardTask); break;
+      case kBatchNorm: batchNormForward(*e, s); break;
+      case kRelu: forEachPlane(*e, s, channels, reluForwardTask); break;
+      case kAdd: forEachPlane(*e, s, channels, addForwardTask); break;
+      case kAveragePool: forEachPlane(*e, s, channels, poolForwardTask); break;
+      case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
+    }
+  }
+}
+
+void backward(Executor* e) {
+  for (int i = e->stepCount - 1; i >= 0; i--) {
+    Step& s = e->steps[i];
+    int channels = e->tensors[s.inputs[0]].channels;
+    if (s.kind != kConv && s.kind != kBatchNorm && s.kind != kLoss) announceSums(*e, s);
+    switch (s.kind) {
+      case kConv: convBackward(*e, s); break;
+      case kPermute: forEachPlane(*e, s, channels, permuteBackwardTask); break;
+      case kBatchNorm: batchNormBackward(*e, s); break;
+      case kRelu: forEachPlane(*e, s, channels, reluBackwardTask); break;
+      case kAdd: forEachPlane(*e, s, channels, addBackwardTask); break;
+      case kAveragePool: forEachPlane(*e, s, channels, poolBackwardTask); break;
+      case kLoss: forEachPlane(*e, s, 1, lossBackwardTask); break;
+    }
+  }
+}
+
+struct SgdTask {
+  float *w, *m;
+  const float* g;
+  int64_t n;
+  float lr, mu, decay;
+  int nesterov;
+};
+constexpr int64_t kSgdChunk = 16384;
+
+void sgdTask(void* context, int task, int) {
+  SgdTask& k = *static_cast<SgdTask*>(context);
+  int64_t from = task * kSgdChunk, to = from + kSgdChunk < k.n ? from + kSgdChunk : k.n;
+  for (int64_t i = from; i < to; i++) {
+    float g = k.g[i] + k.decay * k.w[i], m = k.mu * k.m[i] + g;
+    k.m[i] = m;
+    k.w[i] -= k.lr * (k.nesterov ? g + k.mu * m : m);
+  }
+}
+
+void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float lr, float mu, float decay, int nesterov) {
+  SgdTask job{w, m, g, n, lr, mu, decay, nesterov};
+  parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
+}
+
+const KernelTable table = {IGC_NAME, LANES, planSteps, setBatch, forward, backward, readTensor, writeTensor, updateSgd};
+
+}  // namespace
+}  // namespace IGC_ISA
+
+const KernelTable* IGC_TABLE() { return &IGC_ISA::table; }
+
+}  // namespace igc

@@ -1,0 +1,117 @@
+#include "pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace igc {
+
+namespace {
+inline void relax() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+// Between the loops of one step workers spin (tens of microseconds); between steps they sleep.
+constexpr int kSpins = 4000;
+}  // namespace
+
+struct Pool {
+  int threads = 1;
+  std::vector<std::thread> workers;
+  std::mutex useLock;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::atomic<unsigned> generation{0};
+  std::atomic<int> sleeping{0};
+  std::atomic<bool> stop{false};
+  Task task = nullptr;
+  void* context = nullptr;
+  int count = 0;
+  std::atomic<int> next{0};
+  std::atomic<int> busy{0};
+
+  void drain(int worker) {
+    for (;;) {
+      int i = next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= count) return;
+      task(context, i, worker);
+    }
+  }
+
+  void loop(int worker) {
+    unsigned seen = 0;
+    for (;;) {
+      int spins = 0;
+      while (generation.load(std::memory_order_acquire) == seen && !stop.load(std::memory_order_relaxed)) {
+        if (++spins < kSpins) {
+          relax();
+          continue;
+        }
+        std::unique_lock<std::mutex> lock(mutex);
+        sleeping.fetch_add(1);
+        wake.wait(lock, [&] { return generation.load() != seen || stop.load(); });
+        sleeping.fetch_sub(1);
+      }
+      if (stop.load()) return;
+      seen = generation.load(std::memory_order_acquire);
+      drain(worker);
+      busy.fetch_sub(1, std::memory_order_release);
+    }
+  }
+};
+
+Pool* createPool(int threads) {
+  Pool* pool = new Pool;
+  pool->threads = threads < 1 ? 1 : threads;
+  for (int i = 1; i < pool->threads; i++) pool->workers.emplace_back([pool, i] { pool->loop(i); });
+  return pool;
+}
+
+void destroyPool(Pool* pool) {
+  {
+    std::lock_guard<std::mutex> lock(pool->mutex);
+    pool->stop.store(true);
+  }
+  pool->wake.notify_all();
+  for (auto& worker : pool->workers) worker.join();
+  delete pool;
+}
+
+int poolThreads(const Pool* pool) { return pool->threads; }
+void lockPool(Pool* pool) { pool->useLock.lock(); }
+void unlockPool(Pool* pool) { pool->useLock.unlock(); }
+
+void parallelFor(Pool* pool, int count, Task task, void* context) {
+  if (count <= 0) return;
+  if (count == 1 || pool->threads == 1) {
+    for (int i = 0; i < count; i++) task(context, i, 0);
+    return;
+  }
+  pool->task = task;
+  pool->context = context;
+  pool->count = count;
+  pool->next.store(0, std::memory_order_relaxed);
+  pool->busy.store(pool->threads - 1, std::memory_order_relaxed);
+  pool->generation.fetch_add(1);
+  if (pool->sleeping.load() > 0) {
+    { std::lock_guard<std::mutex> lock(pool->mutex); }
+    pool->wake.notify_all();
+  }
+  pool->drain(0);
+  int spins = 0;
+  while (pool->busy.load(std::memory_order_acquire) > 0) {
+    if (++spins < 20000) relax();
+    else std::this_thread::yield();
+  }
+}
+
+}  // namespace igc
