@@ -1,10 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+/** Where .ci/run wants the counts; empty for people. */
+const report = process.env.IGCNET_TEST_REPORT;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/slow/**'],
     testTimeout: 60_000,
     pool: 'forks',
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

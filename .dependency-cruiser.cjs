@@ -1,0 +1,79 @@
+/**
+ * Imports point one way:
+ *   core ← spec ← theory ← plan ← kernels, data, formats ← train ← cli
+ * `draw` hangs off core; src/index.ts may import everything but cli. Each row says what a folder may import.
+ */
+const mayImport = {
+  core: [],
+  draw: ['core'],
+  spec: ['core'],
+  theory: ['core', 'spec'],
+  plan: ['core', 'draw', 'spec', 'theory'],
+  kernels: ['core', 'spec', 'plan'],
+  data: ['core'],
+  formats: ['core'],
+  train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats'],
+  cli: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+};
+
+const oneWay = Object.entries(mayImport).map(([folder, allowed]) => ({
+  name: `${folder}-imports`,
+  severity: 'error',
+  comment: `src/${folder} may import only ${allowed.join(', ') || 'nothing'} and itself`,
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...oneWay,
+    {
+      name: 'library-without-command',
+      severity: 'error',
+      comment: 'the library must not load the command line',
+      from: { path: '^src/index\\.ts$' },
+      to: { path: '^src/cli/' },
+    },
+    {
+      name: 'every-folder-has-a-row',
+      severity: 'error',
+      comment: 'a new folder needs a row in mayImport',
+      from: {
+        path: '^src/[^/]+/',
+        pathNot: `^src/(${Object.keys(mayImport).join('|')})/`,
+      },
+      to: {},
+    },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'a cycle through a type-only import exists for the compiler alone, and is allowed',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-development-packages',
+      severity: 'error',
+      comment: 'what is shipped may need only dependencies (sharp is an optional peer)',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], pathNot: 'node_modules/sharp/' },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'default'],
+      extensions: ['.ts', '.js', '.json'],
+    },
+  },
+};

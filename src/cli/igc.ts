@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** The executable: hands the command line to program.ts and exits with its code. */
+import { runCommand } from './program.ts';
+
+// `igc describe | head`: a reader that has seen enough is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await runCommand(process.argv.slice(2));

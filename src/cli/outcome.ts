@@ -1,0 +1,48 @@
+/** What is said at the end of a training: the result, and where to go from there. */
+import path from 'node:path';
+import { textTable } from '../draw/text-table.ts';
+import type { RunSummary } from '../train/events.ts';
+import { formatDuration, formatPercent, shellWord, shortPath } from './terminal.ts';
+
+/** The result of a run as lines of `name  value`. */
+export function resultText(summary: RunSummary, folder: string): string {
+  const { bestChosenOn, bestEpoch, bestTestAccuracy, epochs, testAccuracy } = summary;
+  const rows = [
+    ['test accuracy', `${formatPercent(testAccuracy)} after epoch ${epochs}`],
+    [
+      'best',
+      `${formatPercent(bestTestAccuracy)} test accuracy after epoch ${bestEpoch} (chosen on ${bestChosenOn} data)`,
+    ],
+    [
+      'time',
+      `${formatDuration(summary.wallMs)}, ${Math.round(summary.imagesPerSecond).toLocaleString('en-US')} images/s with ${summary.kernels}`,
+    ],
+    ...(summary.skippedFiles > 0 ? [['skipped', `${summary.skippedFiles} bad files`]] : []),
+    ['run folder', shortPath(folder)],
+  ];
+  return textTable([{ title: '' }, { title: '' }], rows)
+    .slice(2)
+    .join('\n');
+}
+
+/** Commands to try after a first training. */
+export function nextSteps(folder: string): string {
+  const igc = commandName(process.argv[1]);
+  const run = shellWord(shortPath(folder));
+  const commands = [
+    [`${igc} eval ${run}`, 'accuracy per class and the confusion matrix, as a picture too'],
+    [`${igc} predict ${run} <image files>`, 'classify images'],
+    [`${igc} train --data <folder> --depth 8 --epochs 30`, 'your own images, one folder a class'],
+    [
+      `${igc} train --data cifar10 --data-dir <dir> --depth 8 --epochs 20`,
+      'CIFAR-10, from cifar-10-binary.tar.gz unpacked in <dir>',
+    ],
+  ];
+  const lines = commands.flatMap(([command, what]) => [`  ${command}`, `      ${what}`]);
+  return ['', 'Next:', ...lines].join('\n');
+}
+
+/** How this command was called: `igc` when it is installed, `npx igc` from a checkout. */
+function commandName(script = ''): string {
+  return path.basename(script) === 'igc.js' ? 'npx igc' : 'igc';
+}

@@ -1,0 +1,118 @@
+/**
+ * Puts a configuration together from what a command line says, later ones over earlier ones: the recipe, --config
+ * FILE (JSON or YAML), --set a.b=c, then flags.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import type { Command } from 'commander';
+import { usageError } from '../core/errors.ts';
+import { type ConfigOverrides, dataNames, type RunConfig, resolveConfig } from '../train/config.ts';
+import { nameFlagIn, readConfigFlags, setPath } from './options.ts';
+
+/** Options that say where a configuration comes from. */
+interface ConfigSources {
+  readonly recipe?: string;
+  readonly config?: string;
+  readonly set?: readonly string[];
+}
+
+/** The parts of a configuration that somebody chose, not yet checked, and what to call them in errors. */
+interface ChosenConfig {
+  readonly overrides: ConfigOverrides;
+  readonly flagOf: ReadonlyMap<string, string>;
+}
+
+/** Reads --config, --set, flags, and the data set that is named without a flag. Throws usage errors. */
+async function chooseConfig(command: Command, data?: string): Promise<ChosenConfig> {
+  const sources = command.opts<ConfigSources>();
+  const chosen = sources.config === undefined ? {} : await readConfigFile(sources.config);
+  for (const assignment of sources.set ?? []) await applyAssignment(chosen, assignment);
+  const { overrides, flagOf } = readConfigFlags(command);
+  for (const [path] of flagOf) setPath(chosen, path, valueAt(overrides, path));
+  if (data !== undefined) setPath(chosen, 'data.name', data);
+  acceptFolderAsData(chosen);
+  return { overrides: chosen as ConfigOverrides, flagOf };
+}
+
+/**
+ * The whole configuration; `data` is a data set named without a flag. Throws a usage error that names the
+ * flag, or else the key, that is wrong.
+ */
+export async function resolveFromCommand(command: Command, data?: string): Promise<RunConfig> {
+  const { overrides, flagOf } = await chooseConfig(command, data);
+  try {
+    return resolveConfig(command.opts<ConfigSources>().recipe, overrides);
+  } catch (error) {
+    throw nameFlagIn(error, flagOf);
+  }
+}
+
+/** --kernels and --threads, checked. */
+export function readMachineFlags(command: Command): Pick<RunConfig, 'kernels' | 'threads'> {
+  const { overrides, flagOf } = readConfigFlags(command);
+  try {
+    const { kernels, threads } = resolveConfig(undefined, overrides);
+    return { kernels, threads };
+  } catch (error) {
+    throw nameFlagIn(error, flagOf);
+  }
+}
+
+async function readConfigFile(file: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw usageError({ path: '--config', rule: `${file} must be readable`, got: reason });
+  }
+  const value = await parseYaml(text, file);
+  if (isRecord(value)) return value;
+  throw usageError({ path: '--config', rule: `${file} must hold an object of options` });
+}
+
+/** YAML 1.2, of which JSON is a part; no tags that run code. */
+async function parseYaml(text: string, what: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text, { maxAliasCount: 100 }) as unknown;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0]!.replace(/:$/, '') : '';
+    throw usageError({ path: what, rule: 'must be JSON or YAML', got: reason });
+  }
+}
+
+async function applyAssignment(target: Record<string, unknown>, assignment: string): Promise<void> {
+  const at = assignment.indexOf('=');
+  const path = assignment.slice(0, at);
+  if (at < 1 || path.split('.').includes('')) {
+    throw usageError({
+      path: '--set',
+      rule: 'must be written a.b=value',
+      got: JSON.stringify(assignment),
+      hint: 'for example --set schedule.factor=0.2',
+    });
+  }
+  setPath(target, path, await parseYaml(assignment.slice(at + 1), `--set ${path}`));
+}
+
+/** `--data photos/` means `--data folder --data-dir photos/`. */
+function acceptFolderAsData(chosen: Record<string, unknown>): void {
+  const { data } = chosen;
+  if (!isRecord(data) || typeof data.name !== 'string' || data.dir !== undefined) return;
+  if ((dataNames as readonly string[]).includes(data.name)) return;
+  if (!/[/\\]/.test(data.name) && !isFolder(data.name)) return;
+  setPath(chosen, 'data.dir', data.name);
+  setPath(chosen, 'data.name', 'folder');
+}
+
+function isFolder(name: string): boolean {
+  return existsSync(name) && statSync(name).isDirectory();
+}
+
+function valueAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
