@@ -1,14 +1,10 @@
-/**
- * Graph → plan: folds permutations into the convolutions beside them, batch norms and ReLUs into the views of
- * the tensors they read (when `fuse`), and gives everything its place. `fuse: false` keeps one step per node:
- * slower, and the proof that folding changes nothing.
- */
+/** Graph → plan: steps (draft-steps.ts), gradients' order, parameters' and tensors' places. */
 import { internalError, usageError } from '../core/errors.ts';
-import { composeMaps, identityMap, invertMap } from '../core/permutation.ts';
-import { type Graph, type GraphNode, ruleOf } from '../spec/graph.ts';
+import type { Graph } from '../spec/graph.ts';
+import { type Draft, draftSteps } from './draft-steps.ts';
 import { type LogicalTensor, placeTensors } from './memory.ts';
 import { layOutParameters, type ParameterLayout } from './parameters.ts';
-import type { ConvStep, InputGradient, Plan, Step, TensorView } from './plan.ts';
+import type { InputGradient, Plan, Step } from './plan.ts';
 
 export interface PlanOptions {
   readonly batch: number;
@@ -31,18 +27,15 @@ export interface PlanOptions {
   readonly keepAll?: boolean;
 }
 
-/** Steps and tensors while they are being made: everything but places and gradients. */
-interface Draft {
-  readonly tensors: LogicalTensor[];
-  readonly steps: Step[];
-}
-
 /** Plans the memory and the steps of a graph. Throws usage errors for batches that do not fit. */
 export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const { batch, training, replicas = 1, lanes = 1, epsilon = 2e-5 } = options;
   checkBatch(batch, replicas);
   const layout = layOutParameters(graph, epsilon);
-  const draft = draftSteps(graph, layout, options);
+  const draft = draftSteps(graph, layout, {
+    fuse: options.fuse ?? true,
+    smoothing: options.smoothing ?? 0,
+  });
   if (training) checkStatistics(draft, layout, batch / replicas);
   const inputTensor = 0;
   const steps = training
@@ -124,183 +117,4 @@ function withInputGradients(draft: Draft, input: number, inputGradient: boolean)
     return { ...step, inputGradients };
   });
   return reversed.toReversed();
-}
-
-const plainView: TensorView = { bn: -1, relu: false };
-
-function draftSteps(graph: Graph, layout: ParameterLayout, options: PlanOptions): Draft {
-  const { nodes } = graph;
-  const fuse = options.fuse ?? true;
-  const readers = countReaders(nodes);
-  const outputNode =
-    nodes.at(-1)!.op.kind === 'softmaxCrossEntropy' ? nodes.length - 2 : nodes.length - 1;
-  const tensors: LogicalTensor[] = [];
-  const steps: Step[] = [];
-  /** Tensor that holds a node's value (seen through its view), and the channel map it is read through. */
-  const seenAs: { tensor: number; map?: readonly number[] }[] = [];
-  const newTensor = (node: GraphNode): number => {
-    const { path, shape } = node;
-    tensors.push({ id: tensors.length, path, ...shape, read: plainView });
-    return tensors.length - 1;
-  };
-  /** May node i be folded into its input's producer: sole reader, and not the output itself? */
-  const foldable = (i: number) => fuse && i !== outputNode && readers[nodes[i]!.inputs[0]!] === 1;
-
-  for (const [i, node] of nodes.entries()) {
-    const { op, path, inputs } = node;
-    if (op.kind === 'input') {
-      seenAs.push({ tensor: newTensor(node) });
-      continue;
-    }
-    const sources = inputs.map((k) => seenAs[k]!);
-    const source = sources[0]!;
-    const producer = steps.at(-1);
-    const isLast = producer !== undefined && producer.output === source.tensor && !source.map;
-    const view = tensors[source.tensor]!.read;
-    const setView = (read: TensorView) => {
-      tensors[source.tensor] = { ...tensors[source.tensor]!, read };
-      seenAs.push({ tensor: source.tensor });
-    };
-    if (op.kind === 'permute' && fuse) {
-      if (foldable(i) && isLast && producer.kind === 'conv' && view === plainView) {
-        const inverse = invertMap(op.map);
-        if (inverse) {
-          steps[steps.length - 1] = foldIntoOutput(producer, inverse);
-          seenAs.push({ tensor: source.tensor });
-          continue;
-        }
-      }
-      if (onlyReadByConvolutions(nodes, i) && i !== outputNode) {
-        const map = source.map ? composeMaps(source.map, op.map) : op.map;
-        seenAs.push({ tensor: source.tensor, map });
-        continue;
-      }
-    }
-    if (op.kind === 'batchNorm' && foldable(i) && isLast) {
-      if (producer.kind === 'conv' && view === plainView) {
-        setView({ bn: layout.batchNormOf.get(i)!, relu: false });
-        continue;
-      }
-    }
-    if (op.kind === 'relu' && foldable(i) && isLast && !view.relu) {
-      if (producer.kind === 'add' && !producer.relu) {
-        steps[steps.length - 1] = { ...producer, relu: true };
-        seenAs.push({ tensor: source.tensor });
-        continue;
-      }
-      if (producer.kind === 'conv') {
-        setView({ bn: view.bn, relu: true });
-        continue;
-      }
-    }
-    if (op.kind === 'softmaxCrossEntropy') {
-      steps.push({
-        kind: 'loss',
-        path,
-        inputs: [source.tensor],
-        output: source.tensor,
-        inputGradients: [],
-        classes: node.shape.channels,
-        smoothing: options.smoothing ?? 0,
-      });
-      seenAs.push(source);
-      continue;
-    }
-    const output = newTensor(node);
-    steps.push(makeStep(graph, i, sources, output, layout));
-    seenAs.push({ tensor: output });
-  }
-  return { tensors, steps };
-}
-
-function countReaders(nodes: readonly GraphNode[]): number[] {
-  const readers = new Array<number>(nodes.length).fill(0);
-  for (const node of nodes) for (const k of node.inputs) readers[k]!++;
-  return readers;
-}
-
-function onlyReadByConvolutions(nodes: readonly GraphNode[], index: number): boolean {
-  return nodes.every((node) => !node.inputs.includes(index) || node.op.kind === 'conv');
-}
-
-/** The convolution stores channel o where the permuted result has it. */
-function foldIntoOutput(step: ConvStep, inverse: readonly number[]): ConvStep {
-  return { ...step, outMap: composeMaps(inverse, step.outMap) };
-}
-
-function makeStep(
-  graph: Graph,
-  index: number,
-  sources: readonly { tensor: number; map?: readonly number[] }[],
-  output: number,
-  layout: ParameterLayout,
-): Step {
-  const node = graph.nodes[index]!;
-  const { op, path } = node;
-  const inShape = graph.nodes[node.inputs[0]!]!.shape;
-  const base = { path, inputs: sources.map((s) => s.tensor), output, inputGradients: [] };
-  const offsets = layout.offsetsOf.get(index) ?? [];
-  switch (op.kind) {
-    case 'conv':
-      return {
-        kind: 'conv',
-        ...base,
-        weight: offsets[0]!,
-        bias: -1,
-        inChannels: inShape.channels,
-        outChannels: op.outChannels,
-        groups: op.groups,
-        kernelH: op.kernel[0],
-        kernelW: op.kernel[1],
-        stride: op.stride,
-        padH: op.pad[0],
-        padW: op.pad[1],
-        inMap: sources[0]!.map ?? identityMap(inShape.channels),
-        outMap: identityMap(op.outChannels),
-      };
-    case 'linear':
-      // A fully connected layer is the convolution whose kernel covers its whole input.
-      return {
-        kind: 'conv',
-        ...base,
-        weight: offsets[0]!,
-        bias: offsets[1]!,
-        inChannels: inShape.channels,
-        outChannels: op.outputs,
-        groups: 1,
-        kernelH: inShape.height,
-        kernelW: inShape.width,
-        stride: 1,
-        padH: 0,
-        padW: 0,
-        inMap: identityMap(inShape.channels),
-        outMap: identityMap(op.outputs),
-      };
-    case 'permute':
-      return { kind: 'permute', ...base, map: op.map };
-    case 'batchNorm':
-      return { kind: 'batchNorm', ...base, bn: layout.batchNormOf.get(index)! };
-    case 'relu':
-      return { kind: 'relu', ...base };
-    case 'add':
-      return { kind: 'add', ...base, relu: false };
-    case 'averagePool':
-      return {
-        kind: 'averagePool',
-        ...base,
-        kernelH: op.kernel[0],
-        kernelW: op.kernel[1],
-        stride: op.stride,
-      };
-    case 'input':
-    case 'softmaxCrossEntropy':
-      throw internalError(`no step for a node of kind ${op.kind}`);
-  }
-}
-
-/** MACs per image of a step's node, the paper's convention. */
-export function nodeMacs(graph: Graph, index: number): number {
-  const node = graph.nodes[index]!;
-  const inputs = node.inputs.map((k) => graph.nodes[k]!.shape);
-  return inputs.length === 0 ? 0 : ruleOf(node.op).macs(node.op, inputs[0]!, node.shape);
 }
