@@ -4,6 +4,8 @@
  */
 import * as v from 'valibot';
 import { nearestName, suggestName, usageError } from '../core/errors.ts';
+import type { DatasetRequest } from '../data/open-dataset.ts';
+import { kernelChoices } from '../kernels/choose.ts';
 import { namedNetwork } from '../spec/named-networks.ts';
 import { type RecipeName, recipeFor, recipes } from './recipes.ts';
 
@@ -25,15 +27,6 @@ type DeepPartial<T> = T extends readonly unknown[]
 
 export const dataNames = ['digits', 'cifar10', 'cifar100', 'folder', 'synthetic'] as const;
 export const scheduleKinds = ['step', 'cosine', 'one-cycle', 'constant'] as const;
-export const kernelNames = [
-  'auto',
-  'native',
-  'native-avx512',
-  'native-avx2',
-  'native-baseline',
-  'reference',
-  'reference-float64',
-] as const;
 
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => {
   const upTo = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `in ${min}…${max}`;
@@ -58,6 +51,10 @@ const positive = v.pipe(
   v.number('must be a positive number'),
   v.check((x) => Number.isFinite(x) && x > 0, 'must be a positive number'),
 );
+const fraction = v.pipe(
+  v.number('must be a number in (0, 1)'),
+  v.check((x) => x > 0 && x < 1, 'must be a number in (0, 1)'),
+);
 const flag = v.boolean('must be true or false');
 const text = (what: string) => v.pipe(v.string(what), v.minLength(1, what));
 const oneOf = <const T extends readonly string[]>(names: T) =>
@@ -71,18 +68,21 @@ const dataSchema = v.strictObject({
   valSplit: real(0, 1, true),
   /** Side to which images of a folder are resized; null keeps the data set's own (folder: 32). */
   imgSize: v.nullable(integer(1, 4096)),
-  /** Share of a folder's images held out for testing, where it has no test folder of its own. */
-  testSplit: real(0, 1, true),
+  /** Share of a folder's images held out for testing where it has no test folder; null takes 0.2. */
+  testSplit: v.nullable(fraction),
   /** Leave out files that cannot be decoded, count them and go on. */
   skipBad: flag,
-  /** Shape of the made-up set `synthetic`; null takes its defaults. */
+  /** What the made-up set `synthetic` looks like; null and what is left out take its defaults. */
   synthetic: v.nullable(
     v.strictObject({
-      classes: integer(2, 65535),
-      channels: integer(1, 4096),
-      size: integer(1, 4096),
-      train: integer(1),
-      test: integer(1),
+      count: v.optional(integer(1)),
+      testCount: v.optional(integer(1)),
+      classes: v.optional(integer(2, 65535)),
+      channels: v.optional(integer(1, 4096)),
+      height: v.optional(integer(1, 4096)),
+      width: v.optional(integer(1, 4096)),
+      noise: v.optional(real(0)),
+      seed: v.optional(integer(0)),
     }),
   ),
 });
@@ -113,10 +113,7 @@ const scheduleSchema = v.strictObject({
   finalFactor: real(0, 1),
   /** one-cycle: the first rate as a share of the highest, and where in (0, 1) the highest lies. */
   startFactor: real(0, 1),
-  peakAt: v.pipe(
-    v.number('must be a number in (0, 1)'),
-    v.check((x) => x > 0 && x < 1, 'must be a number in (0, 1)'),
-  ),
+  peakAt: fraction,
 });
 
 const nameRule = 'must be a folder name without slashes, or null';
@@ -157,7 +154,7 @@ const runConfigSchema = v.strictObject({
   seed: integer(0),
   /** 0 for all cores. */
   threads: integer(0, 1024),
-  kernels: oneOf(kernelNames),
+  kernels: oneOf(kernelChoices),
   /** Folder of run folders. */
   output: text('must be a folder name'),
   /** Name of the run folder; null makes one from net, data, seed and date. */
@@ -244,9 +241,31 @@ function checkTogether(config: RunConfig): void {
       hint: 'its own rise is set by schedule.startFactor and schedule.peakAt',
     });
   }
-  if (config.data.name === 'folder' && config.data.dir === null) {
+  checkDataDir(config.data);
+}
+
+function checkDataDir({ name, dir }: DataConfig): void {
+  if (name === 'folder' && dir === null) {
     throw usageError({ path: 'data.dir', rule: 'must name the folder of labelled images' });
   }
+  if ((name === 'digits' || name === 'synthetic') && dir !== null) {
+    throw usageError({ path: 'data.dir', rule: `is not an option of ${name}`, got: `"${dir}"` });
+  }
+}
+
+/** What `openDataset` is asked for. */
+export function datasetRequest({ data, seed }: RunConfig): DatasetRequest {
+  const { name, dir, valSplit, imgSize, testSplit, skipBad, synthetic } = data;
+  return {
+    name,
+    seed,
+    valSplit,
+    skipBad,
+    dataDir: dir ?? undefined,
+    imgSize: imgSize ?? undefined,
+    testSplit: testSplit ?? undefined,
+    synthetic: synthetic ?? undefined,
+  };
 }
 
 /** Objects are merged key by key; everything else replaces. Undefined keeps the base. */

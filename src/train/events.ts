@@ -65,6 +65,8 @@ export interface RunSummary {
   /** Share of the training time that steps waited for data. */
   readonly dataWaitFraction: number;
   readonly skippedFiles: number;
+  /** ISO 8601. */
+  readonly finishedAt: string;
 }
 
 export interface StartEvent {

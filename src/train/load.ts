@@ -1,91 +1,296 @@
 /** Uses trained networks: loads a checkpoint, classifies images, evaluates a run, predicts files. */
-import { internalError } from '../core/errors.ts';
+import path from 'node:path';
+import { dataError, internalError, usageError } from '../core/errors.ts';
+import { normalisationTable } from '../data/augment.ts';
+import type { Dataset, ImageSet } from '../data/dataset.ts';
+import { decodeImageFile } from '../data/image-decoder.ts';
+import { openDataset } from '../data/open-dataset.ts';
+import { chooseKernels } from '../kernels/choose.ts';
 import type { NetSpec } from '../spec/network.ts';
-import type { RunConfig } from './config.ts';
-import type { Evaluation } from './evaluate.ts';
+import { checkpointFiles, resolveCheckpoint } from './checkpoint.ts';
+import { type Classifier, makeClassifier } from './classifier.ts';
+import { datasetRequest, parseConfig, type RunConfig } from './config.ts';
+import { type Evaluation, makeEvaluator } from './evaluate.ts';
+import type { Model } from './model.ts';
+import { type ModelCard, modelFromFile, type Preprocessing, readModelFile } from './model-file.ts';
+import { readRunConfig } from './run-folder.ts';
 
 export interface LoadOptions {
   /** Which checkpoint of a run folder; default `last`. */
-  readonly which?: 'last' | 'best';
+  readonly which?: 'last' | 'best' | undefined;
   /** Default `auto`. */
-  readonly kernels?: RunConfig['kernels'];
+  readonly kernels?: RunConfig['kernels'] | undefined;
   /** Default 0: all cores. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
-/** How bytes become a network's input: (pixel / maxValue − mean) / std per channel. */
-export interface Preprocessing {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly maxValue: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
-
+/** A trained network, ready to classify. */
 export interface LoadedModel {
   readonly spec: NetSpec;
   /** Class names in label order. */
   readonly classes: readonly string[];
+  /** The size and number range of the images that `classify` takes. */
   readonly preprocessing: Preprocessing;
   readonly checkpoint: { readonly folder: string; readonly epoch: number; readonly step: number };
   readonly kernels: { readonly name: string; readonly reason: string; readonly threads: number };
   /** What the user should know, e.g. why the native kernels are not used. */
   readonly warnings: readonly string[];
-  /** Probabilities of the classes for one or several planar C×H×W images, one array an image. */
+  /**
+   * Probabilities of the classes for one or several images, one array an image. Images are planar C×H×W bytes
+   * one behind the other, 0…`preprocessing.maxValue`.
+   *
+   * Throws a usage error when the bytes are not a whole number of images.
+   */
   classify(images: Uint8Array): Float32Array[];
   /** Frees the kernels' memory; the model cannot be used afterwards. */
   dispose(): void;
 }
 
-/** Loads a network from a run folder or a checkpoint folder. */
-export async function loadModel(_folder: string, _options: LoadOptions = {}): Promise<LoadedModel> {
-  throw internalError('loadModel is being written');
+/**
+ * Loads a network from a run folder or a checkpoint folder.
+ *
+ * Throws data errors for missing, damaged or newer checkpoints.
+ * @example
+ * const model = await loadModel('runs/digits');
+ * const [probabilities] = model.classify(new Uint8Array(64)); // one 1×8×8 image
+ */
+export async function loadModel(folder: string, options: LoadOptions = {}): Promise<LoadedModel> {
+  const { model, card, checkpoint, kernels, warnings, classifier } = openModel(folder, options);
+  const { spec, classes, preprocessing } = card;
+  const { maxValue } = preprocessing;
+  const bytesPerImage = spec.input.channels * spec.input.height * spec.input.width;
+  const table = normalisationTable(maxValue, preprocessing);
+  return {
+    spec: model.spec,
+    classes,
+    preprocessing,
+    checkpoint: { folder: checkpoint, epoch: card.epoch, step: card.step },
+    kernels,
+    warnings,
+    classify(images) {
+      if (images.length === 0 || images.length % bytesPerImage !== 0) {
+        const { channels, height, width } = spec.input;
+        throw usageError({
+          path: 'classify',
+          rule: `images must be a multiple of ${channels}×${height}×${width} bytes`,
+          got: `${images.length}`,
+        });
+      }
+      return classifier.classify(images, table);
+    },
+    dispose: classifier.dispose,
+  };
 }
+
+/** The splits of a data set. */
+export type SplitName = 'train' | 'validation' | 'test';
 
 export interface EvaluateOptions extends LoadOptions {
   /** Default `test`. */
-  readonly split?: 'train' | 'validation' | 'test';
+  readonly split?: SplitName | undefined;
   /** Where the data lie now, when not where they were. */
-  readonly dataDir?: string;
+  readonly dataDir?: string | undefined;
 }
 
 export interface RunEvaluation extends Evaluation {
+  /** The folder that was given, and the absolute path of the checkpoint in it. */
   readonly run: string;
-  readonly dataset: string;
-  readonly split: 'train' | 'validation' | 'test';
   readonly which: 'last' | 'best';
+  readonly checkpoint: string;
+  readonly net: string;
+  readonly depth: number;
+  readonly dataset: string;
+  readonly split: SplitName;
+  /** Epochs of training that the network had. */
   readonly epoch: number;
-  readonly kernels: string;
+  readonly classes: readonly string[];
+  readonly kernels: LoadedModel['kernels'];
   readonly imagesPerSecond: number;
+  /** Files left out under skipBad, with the reason. */
   readonly skipped: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** Evaluates a run's network on a split of the data it was trained with. */
+/**
+ * Evaluates a run's network on a split of the data it was trained with. Blocks this thread while it computes.
+ *
+ * Throws data errors for missing or damaged checkpoints and data, usage errors for a split the data lacks.
+ * @example const { top1, confusion } = await evaluateRun('runs/digits')
+ */
 export async function evaluateRun(
-  _folder: string,
-  _options: EvaluateOptions = {},
+  folder: string,
+  options: EvaluateOptions = {},
 ): Promise<RunEvaluation> {
-  throw internalError('evaluateRun is being written');
+  const { split = 'test', dataDir } = options;
+  const { model, card, checkpoint, kernels, warnings, classifier } = openModel(folder, options);
+  classifier.dispose();
+  const config = configOf(folder, checkpoint, dataDir);
+  const dataset = await openDataset(datasetRequest(config));
+  const set = splitOf(dataset, split);
+  checkFits(checkpoint, card, dataset, set);
+  const evaluator = makeEvaluator(model, {
+    name: split,
+    set,
+    classes: card.classes,
+    statistics: card.preprocessing,
+    batchSize: config.testBatchSize,
+  });
+  try {
+    const began = performance.now();
+    const evaluation = evaluator.run();
+    if (!evaluation) throw internalError('nobody stopped the evaluation');
+    return {
+      ...evaluation,
+      run: folder,
+      which: options.which ?? 'last',
+      checkpoint,
+      net: card.spec.name,
+      depth: card.spec.depth,
+      dataset: dataset.name,
+      split,
+      epoch: card.epoch,
+      classes: card.classes,
+      kernels,
+      imagesPerSecond: (1000 * set.count) / (performance.now() - began),
+      skipped: dataset.skipped,
+      warnings,
+    };
+  } finally {
+    evaluator.dispose();
+  }
 }
 
 export interface PredictOptions extends LoadOptions {
   /** How many of the likeliest classes; default 5, at most all. */
-  readonly top?: number;
+  readonly top?: number | undefined;
+  /** Go on after a file that cannot be decoded; its `error` says why. Default false. */
+  readonly skipBad?: boolean | undefined;
 }
 
 export interface FilePrediction {
   readonly file: string;
-  /** Likeliest first. */
-  readonly top: readonly { readonly name: string; readonly probability: number }[];
+  /** Likeliest first; empty with an `error`. */
+  readonly top: readonly ClassProbability[];
+  /** Why the file could not be read, under `skipBad`. */
+  readonly error?: string;
 }
 
-/** Classifies image files (PNG, JPEG; more with sharp) with a run's network. */
+export interface ClassProbability {
+  readonly name: string;
+  /** 0…1 */
+  readonly probability: number;
+}
+
+/**
+ * Classifies image files (PNG, JPEG; more with sharp) with a run's network, in the order given. Each is resized to
+ * cover the network's input and cropped at its centre, as training images are.
+ *
+ * Throws a data error that names a file which cannot be decoded, unless `skipBad`.
+ * @example
+ * for (const { file, top } of await predictFiles('runs/pets', ['cat.jpg'])) console.log(file, top[0]);
+ */
 export async function predictFiles(
-  _folder: string,
-  _files: readonly string[],
-  _options: PredictOptions = {},
+  folder: string,
+  files: readonly string[],
+  options: PredictOptions = {},
 ): Promise<readonly FilePrediction[]> {
-  throw internalError('predictFiles is being written');
+  const { top = 5, skipBad = false } = options;
+  if (!(Number.isInteger(top) && top >= 1)) {
+    throw usageError({ path: 'top', rule: 'must be an integer of at least 1', got: `${top}` });
+  }
+  const { card, classifier } = openModel(folder, options);
+  const { spec, classes, preprocessing } = card;
+  // Decoded files are bytes of 0…255, whatever range the training images had.
+  const table = normalisationTable(255, preprocessing);
+  try {
+    const predictions: FilePrediction[] = [];
+    for (const file of files) {
+      try {
+        const image = await decodeImageFile(file, spec.input);
+        const [probabilities] = classifier.classify(image, table);
+        predictions.push({ file, top: likeliestClasses(classes, probabilities!, top) });
+      } catch (error) {
+        if (!skipBad || !(error instanceof Error)) throw error;
+        predictions.push({ file, top: [], error: error.message });
+      }
+    }
+    return predictions;
+  } finally {
+    classifier.dispose();
+  }
+}
+
+interface OpenedModel {
+  readonly model: Model;
+  readonly card: ModelCard;
+  /** Absolute path. */
+  readonly checkpoint: string;
+  readonly kernels: LoadedModel['kernels'];
+  readonly warnings: readonly string[];
+  readonly classifier: Classifier;
+}
+
+function openModel(folder: string, options: LoadOptions): OpenedModel {
+  const { which = 'last', kernels: name = 'auto', threads = 0 } = options;
+  const checkpoint = path.resolve(resolveCheckpoint(folder, which));
+  const file = readModelFile(path.join(checkpoint, checkpointFiles.model));
+  const choice = chooseKernels({ kernels: name, threads });
+  const { kernels, reason, warnings } = choice;
+  const model = modelFromFile(file, kernels);
+  return {
+    model,
+    card: file.card,
+    checkpoint,
+    kernels: { name: kernels.name, reason, threads: kernels.threads },
+    warnings,
+    classifier: makeClassifier(model),
+  };
+}
+
+/** The run's configuration, from a run folder or the one that a checkpoint lies in. */
+function configOf(folder: string, checkpoint: string, dataDir: string | undefined): RunConfig {
+  const run = path.resolve(folder) === checkpoint ? path.join(checkpoint, '..', '..') : folder;
+  const config = readRunConfig(run);
+  if (dataDir === undefined) return config;
+  return parseConfig({ ...config, data: { ...config.data, dir: dataDir } });
+}
+
+function splitOf(dataset: Dataset, split: SplitName): ImageSet {
+  const set = dataset[split];
+  if (set) return set;
+  const known = (['train', 'validation', 'test'] as const).filter((name) => dataset[name]);
+  throw usageError({
+    path: 'split',
+    rule: `${dataset.name} must have the split`,
+    got: split,
+    hint: `it has ${known.join(', ')}; data.valSplit makes a validation split`,
+  });
+}
+
+function checkFits(checkpoint: string, card: ModelCard, dataset: Dataset, set: ImageSet): void {
+  const { channels, height, width } = card.spec.input;
+  const text = (shape: { channels: number; height: number; width: number }) =>
+    `${shape.channels}×${shape.height}×${shape.width}`;
+  if (text(set) !== `${channels}×${height}×${width}`) {
+    const rule = `takes images of ${text(card.spec.input)}`;
+    throw dataError({ path: checkpoint, rule, got: `${dataset.name} of ${text(set)}` });
+  }
+  if (JSON.stringify(dataset.classes) !== JSON.stringify(card.classes)) {
+    throw dataError({
+      path: checkpoint,
+      rule: `knows the classes ${card.classes.join(', ')}`,
+      got: `${dataset.name} with ${dataset.classes.join(', ')}`,
+    });
+  }
+}
+
+function likeliestClasses(
+  classes: readonly string[],
+  probabilities: Float32Array,
+  top: number,
+): ClassProbability[] {
+  return classes
+    .map((name, i) => ({ name, probability: probabilities[i]! }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, top);
 }

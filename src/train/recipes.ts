@@ -19,7 +19,7 @@ const paperCifar = {
     dir: null,
     valSplit: 0,
     imgSize: null,
-    testSplit: 0.2,
+    testSplit: null,
     skipBad: false,
     synthetic: null,
   },

@@ -1,23 +1,117 @@
-/** The public way to train: runs the trainer in a worker thread and hands its events on. */
-import { internalError } from '../core/errors.ts';
-import type { ConfigOverrides } from './config.ts';
+/** The public way to train: runs the trainer in a thread of its own and hands its events on. */
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { IgcError, internalError } from '../core/errors.ts';
+import { workerUrl } from '../core/worker-url.ts';
+import { type ConfigOverrides, resolveConfig } from './config.ts';
 import type { RunSummary, TrainEvent } from './events.ts';
+import type { TrainTask } from './run-training.ts';
+import { fromPlainError, type TrainerData, type TrainerMessage } from './trainer-messages.ts';
 
 export interface TrainOptions {
   /** Stops the run after its current step, with a checkpoint to resume from. */
-  readonly signal?: AbortSignal;
-  /** An existing run folder to go on with; the configuration is its config.json. */
-  readonly resume?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** An existing run folder to go on with; its config.json is the configuration. */
+  readonly resume?: string | undefined;
+  /** Least time between two `step` events in milliseconds; default 100. */
+  readonly stepEventMs?: number | undefined;
 }
 
 /**
- * Trains a network and yields events until it is done; returns the summary. An aborted run throws an
- * `interrupted` IgcError whose message says how to resume; a diverged one a `diverged` IgcError.
+ * Trains a network and yields events until it is done; the generator returns the summary. Writes
+ * `<output>/<name>/` with config.json, env.json, metrics.jsonl, summary.json and checkpoints `last` and `best`.
+ * Leaving the loop early stops the run as an abort does.
+ *
+ * Throws IgcErrors: `usage` for configurations, `data` for missing or corrupt files, `diverged` when loss or
+ * weights are no longer finite, `interrupted` after an abort (the message says how to resume), `failure`
+ * when the run folder cannot be written.
+ *
+ * @example
+ * for await (const event of train({ recipe: 'digits' })) {
+ *   if (event.kind === 'epoch') console.log(event.row.epoch, event.row.testAccuracy);
+ *   if (event.kind === 'done') console.log(`${event.summary.testError} % wrong, see ${event.folder}`);
+ * }
  */
 export async function* train(
-  _request: ConfigOverrides = {},
-  _options: TrainOptions = {},
+  request: ConfigOverrides = {},
+  options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  yield { kind: 'warning', message: 'soon' };
-  throw internalError('train is being written');
+  const { signal, resume, stepEventMs = 100 } = options;
+  const task: TrainTask =
+    resume === undefined
+      ? { kind: 'new', config: resolveConfig(undefined, request) }
+      : { kind: 'resume', folder: path.resolve(resume), overrides: request };
+  if (signal?.aborted) {
+    throw new IgcError('interrupted', 'train: stopped before it began');
+  }
+  const stop = new SharedArrayBuffer(4);
+  const requestStop = () => Atomics.store(new Int32Array(stop), 0, 1);
+  const trainer = startTrainer({ task, stop, stepEventMs });
+  signal?.addEventListener('abort', requestStop);
+  try {
+    for (;;) {
+      const event = await trainer.next();
+      if (event === undefined) throw internalError('the trainer ended without a summary');
+      yield event;
+      if (event.kind === 'done') return event.summary;
+    }
+  } finally {
+    signal?.removeEventListener('abort', requestStop);
+    requestStop();
+    await trainer.ended;
+  }
+}
+
+interface Trainer {
+  /** The next event, or undefined at the end. Throws the trainer's error. */
+  next(): Promise<TrainEvent | undefined>;
+  /** Resolves when the thread is gone, however it went. */
+  readonly ended: Promise<void>;
+}
+
+function startTrainer(data: TrainerData): Trainer {
+  const worker = new Worker(workerUrl(import.meta.url, 'train-worker'), {
+    workerData: data,
+    name: 'igcnet trainer',
+  });
+  const events: TrainEvent[] = [];
+  let failure: Error | undefined;
+  let isOver = false;
+  let wake = () => {};
+  const finish = (error?: Error) => {
+    failure ??= error;
+    isOver = true;
+    wake();
+  };
+  worker.on('message', (message: TrainerMessage) => {
+    if (message.kind === 'event') enqueue(events, message.event);
+    else finish(message.kind === 'error' ? fromPlainError(message.error) : undefined);
+    wake();
+  });
+  worker.on('error', (error) => finish(error));
+  const ended = new Promise<void>((resolve) => {
+    worker.on('exit', (code) => {
+      finish(isOver ? undefined : internalError(`the trainer's thread exited with code ${code}`));
+      resolve();
+    });
+  });
+  return {
+    ended,
+    async next() {
+      while (events.length === 0 && !isOver) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      const event = events.shift();
+      if (event === undefined && failure !== undefined) throw failure;
+      return event;
+    },
+  };
+}
+
+/** A step that nobody has looked at yet gives way to the next one. */
+function enqueue(events: TrainEvent[], event: TrainEvent): void {
+  if (event.kind === 'step' && events.at(-1)?.kind === 'step') events.pop();
+  events.push(event);
 }

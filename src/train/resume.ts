@@ -1,0 +1,94 @@
+/**
+ * What may change when a run is resumed: where things are, how fast it goes, and how long it is, as long as
+ * nothing that was computed would have been computed otherwise.
+ */
+import { usageError } from '../core/errors.ts';
+import type { TrainState } from './checkpoint.ts';
+import { type ConfigOverrides, type RunConfig, resolveConfig } from './config.ts';
+import { sameRates } from './schedule.ts';
+
+const changeable = [
+  'epochs',
+  'threads',
+  'kernels',
+  'checkpointEvery',
+  'checkpointSteps',
+  'data.dir',
+];
+
+/**
+ * The run's configuration with the overrides laid over it.
+ *
+ * Throws a usage error naming the first override that a run cannot change on its way.
+ */
+export function resumedConfig(stored: RunConfig, overrides: ConfigOverrides): RunConfig {
+  const { recipe, ...rest } = overrides;
+  const config = resolveConfig(recipe ?? stored.recipe, overlay(stored, rest));
+  for (const [path, was, now] of differences(stored, config)) {
+    if (changeable.includes(path)) continue;
+    throw usageError({
+      path,
+      rule: 'cannot change when a run is resumed',
+      got: `${JSON.stringify(now)}, was ${JSON.stringify(was)}`,
+      hint: `start a new run; only ${changeable.join(', ')} may change`,
+    });
+  }
+  return config;
+}
+
+/**
+ * Other epochs are fine while the schedule gives every step that is done the rate it had.
+ *
+ * Throws usage errors otherwise, and for fewer epochs than are done.
+ */
+export function checkRates(
+  stored: RunConfig,
+  config: RunConfig,
+  { epoch, step }: Pick<TrainState, 'epoch' | 'step'>,
+  stepsPerEpoch: number,
+): void {
+  if (config.epochs < epoch || config.epochs * stepsPerEpoch < step) {
+    throw usageError({
+      path: 'epochs',
+      rule: `must be at least the ${Math.ceil(step / stepsPerEpoch)} that the run has begun`,
+      got: `${config.epochs}`,
+    });
+  }
+  if (sameRates(stored, config, step, stepsPerEpoch)) return;
+  throw usageError({
+    path: 'epochs',
+    rule: `cannot change from ${stored.epochs} after ${step} steps`,
+    got: `${config.epochs}`,
+    hint: `the ${config.schedule.kind} schedule would have given them other learning rates; start a new run`,
+  });
+}
+
+/** The stored values under the overrides, so that no recipe's value comes in between. */
+function overlay(stored: RunConfig, overrides: ConfigOverrides): ConfigOverrides {
+  const merge = (base: unknown, over: unknown): unknown => {
+    if (over === undefined) return base;
+    if (!isRecord(base) || !isRecord(over)) return over;
+    const merged: Record<string, unknown> = { ...base };
+    for (const key of Object.keys(over)) merged[key] = merge(base[key], over[key]);
+    return merged;
+  };
+  return merge(stored, overrides) as ConfigOverrides;
+}
+
+function* differences(
+  a: unknown,
+  b: unknown,
+  path = '',
+): Generator<readonly [path: string, a: unknown, b: unknown]> {
+  if (isRecord(a) && isRecord(b)) {
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+      yield* differences(a[key], b[key], path === '' ? key : `${path}.${key}`);
+    }
+  } else if (JSON.stringify(a) !== JSON.stringify(b)) {
+    yield [path, a, b];
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

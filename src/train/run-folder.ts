@@ -1,0 +1,150 @@
+/**
+ * The folder of a run: config.json, env.json, metrics.jsonl, summary.json and checkpoints/. Made at once or not at
+ * all, never overwritten; every file in it is whole at any moment.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { dataError, internalError, usageError } from '../core/errors.ts';
+import { findCheckpoint } from './checkpoint.ts';
+import { parseConfig, type RunConfig } from './config.ts';
+import { appendDurably, createFolder, replaceFile } from './durable-files.ts';
+import type { Environment } from './environment.ts';
+import type { MetricsRow, RunSummary } from './events.ts';
+
+/**
+ * Makes the run's folder and returns its absolute path; without a name, one is made of net, data, seed and date.
+ *
+ * Throws a usage error when a folder of the chosen name exists.
+ */
+export function createRunFolder(config: RunConfig, environment: Environment, now: Date): string {
+  const files = [
+    { name: 'config.json', bytes: json(config) },
+    { name: 'env.json', bytes: json(environment) },
+  ];
+  const base = config.name ?? defaultName(config, now);
+  for (let attempt = 1; attempt <= 1000; attempt++) {
+    const name = attempt === 1 ? base : `${base}-${attempt}`;
+    const folder = path.resolve(config.output, name);
+    if (createFolder(folder, files)) return folder;
+    if (config.name !== null) throw existsError(path.join(config.output, name));
+  }
+  throw internalError(`no free name for a run folder like ${base}`);
+}
+
+/** `IGC-L24M2-D8-digits-seed0-20260131-235959`, the date in UTC. */
+export function defaultName({ net, depth, data, seed }: RunConfig, now: Date): string {
+  const [day, time] = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
+  return `${net}-D${depth}-${data.name}-seed${seed}-${day}-${time}`;
+}
+
+/** The configuration of a run. Throws a data error when the folder is not a run's. */
+export function readRunConfig(folder: string): RunConfig {
+  const file = path.join(folder, 'config.json');
+  if (!existsSync(file)) {
+    throw dataError({
+      path: folder,
+      rule: 'must be a run folder',
+      got: existsSync(folder) ? 'a folder without config.json' : 'no such folder',
+    });
+  }
+  try {
+    return parseConfig(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    const got = `"${cause instanceof Error ? cause.message : cause}"`;
+    throw dataError({ path: file, rule: 'must be the configuration of a run', got }, cause);
+  }
+}
+
+export function writeRunConfig(folder: string, config: RunConfig): void {
+  replaceFile(path.join(folder, 'config.json'), json(config));
+}
+
+/** Adds the environment of a session that resumes the run to env.json. */
+export function addEnvironment(folder: string, environment: Environment): void {
+  const file = path.join(folder, 'env.json');
+  const first = readJson(file);
+  const known = typeof first === 'object' && first !== null ? first : {};
+  const before = 'resumed' in known && Array.isArray(known.resumed) ? known.resumed : [];
+  replaceFile(file, json({ ...known, resumed: [...before, environment] }));
+}
+
+/** A hash of everything in a configuration that decides a run's bits, the number of epochs left out. */
+export function hashConfig(config: RunConfig): string {
+  const { data, ...rest } = config;
+  const { dir: _dir, ...dataChoices } = data;
+  const decisive = Object.fromEntries(
+    Object.entries({ ...rest, data: dataChoices }).filter(([key]) => !indifferent.has(key)),
+  );
+  return createHash('sha256').update(JSON.stringify(decisive)).digest('hex');
+}
+
+const indifferent: ReadonlySet<string> = new Set([
+  'recipe',
+  'epochs',
+  'threads',
+  'kernels',
+  'output',
+  'name',
+  'checkpointEvery',
+  'checkpointSteps',
+]);
+
+/** The rows of metrics.jsonl up to that epoch; a last line cut off by a kill is left out. */
+export function readMetrics(folder: string, epochs: number): MetricsRow[] {
+  const file = metricsFile(folder);
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const rows = lines.slice(0, -1).map((line, i): MetricsRow => {
+    try {
+      return JSON.parse(line);
+    } catch (cause) {
+      throw dataError({ path: file, rule: `line ${i + 1} must be JSON`, got: line }, cause);
+    }
+  });
+  return rows.filter((row) => row.epoch <= epochs);
+}
+
+/** Cuts the rows after an epoch off metrics.jsonl and returns the others. */
+export function cutMetrics(folder: string, epochs: number): MetricsRow[] {
+  const rows = readMetrics(folder, epochs);
+  if (existsSync(metricsFile(folder))) {
+    replaceFile(metricsFile(folder), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  }
+  return rows;
+}
+
+export function appendMetrics(folder: string, row: MetricsRow): void {
+  appendDurably(metricsFile(folder), `${JSON.stringify(row)}\n`);
+}
+
+export function writeSummary(folder: string, summary: RunSummary): void {
+  replaceFile(path.join(folder, 'summary.json'), json(summary));
+}
+
+function metricsFile(folder: string): string {
+  return path.join(folder, 'metrics.jsonl');
+}
+
+function existsError(folder: string): Error {
+  const isRun = findCheckpoint(folder, 'last') !== undefined;
+  return usageError({
+    path: folder,
+    rule: isRun ? 'the run exists already' : 'the folder exists already',
+    hint: isRun
+      ? `go on with --resume ${folder}, or choose another --name`
+      : 'choose another --name, or remove it',
+  });
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * A whole run, new or resumed, in this thread: opens the data, chooses kernels, makes or opens the run folder and
+ * trains. Blocks its thread for the length of a step; train.ts gives it one of its own.
+ */
+import path from 'node:path';
+import { dataError } from '../core/errors.ts';
+import type { BatchSource } from '../data/batches.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { openDataset } from '../data/open-dataset.ts';
+import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
+import { countCost } from '../theory/cost.ts';
+import {
+  checkpointFiles,
+  findCheckpoint,
+  newState,
+  readState,
+  restoreCheckpoint,
+  type TrainState,
+} from './checkpoint.ts';
+import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.ts';
+import { describeEnvironment } from './environment.ts';
+import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
+import { initializeModel } from './model.ts';
+import type { ModelCard } from './model-file.ts';
+import { readModelFile } from './model-file.ts';
+import { checkRates, resumedConfig } from './resume.ts';
+import {
+  addEnvironment,
+  createRunFolder,
+  cutMetrics,
+  hashConfig,
+  readRunConfig,
+  writeRunConfig,
+} from './run-folder.ts';
+import { trainEpochs } from './trainer.ts';
+import {
+  disposeTrainingModel,
+  makeTrainingModel,
+  openTrainingBatches,
+  type TrainingModel,
+} from './trainer-parts.ts';
+
+/** What to train; plain data, so that it travels to a worker. */
+export type TrainTask =
+  | { readonly kind: 'new'; readonly config: RunConfig }
+  | { readonly kind: 'resume'; readonly folder: string; readonly overrides: ConfigOverrides };
+
+export interface TrainControl {
+  /** Asked before every step. */
+  readonly isStopped: () => boolean;
+  /** Least time between two step events; 0 for every step. */
+  readonly stepEventMs: number;
+}
+
+/** A run's folder and where it stands. */
+interface Opened {
+  readonly folder: string;
+  readonly state: TrainState;
+  readonly isResumed: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** Trains; yields events and returns the summary. */
+export async function* runTraining(
+  task: TrainTask,
+  control: TrainControl,
+): AsyncGenerator<TrainEvent, RunSummary> {
+  const config =
+    task.kind === 'new' ? task.config : resumedConfig(readRunConfig(task.folder), task.overrides);
+  const dataset = await openDataset(datasetRequest(config));
+  const choice = chooseKernels({ kernels: config.kernels, threads: config.threads });
+  const training = makeTrainingModel(config, dataset, choice.kernels);
+  let source: BatchSource | undefined;
+  try {
+    const opened =
+      task.kind === 'new'
+        ? openNew(config, training, choice)
+        : openResumed(task.folder, config, training, choice);
+    const { folder, state } = opened;
+    source = openTrainingBatches(config, dataset, training, state);
+    yield startEvent(config, dataset, training, choice, opened);
+    yield* warnings([...choice.warnings, ...opened.warnings, ...skippedFiles(dataset)]);
+    const rows = cutMetrics(folder, state.epoch);
+    return yield* trainEpochs({
+      ...training,
+      ...control,
+      config,
+      folder,
+      dataset,
+      source,
+      state,
+      rows,
+    });
+  } finally {
+    await source?.close();
+    disposeTrainingModel(training);
+  }
+}
+
+function openNew(config: RunConfig, { model }: TrainingModel, choice: ChosenKernels): Opened {
+  const now = new Date();
+  const folder = createRunFolder(config, describeEnvironment(choice, now), now);
+  return { folder, state: beginModel(config, model), isResumed: false, warnings: [] };
+}
+
+/** A run killed before its first checkpoint begins anew. */
+function openResumed(
+  folder: string,
+  config: RunConfig,
+  training: TrainingModel,
+  choice: ChosenKernels,
+): Opened {
+  const { model, stepsPerEpoch, card } = training;
+  const { kernels } = choice;
+  const last = findCheckpoint(folder, 'last');
+  const state = last ? readState(last) : beginModel(config, model);
+  const notes: string[] = [];
+  if (last) {
+    checkState(last, state, config);
+    checkRates(readRunConfig(folder), config, state, stepsPerEpoch);
+    restoreCheckpoint(last, model);
+    checkSameData(last, readModelFile(path.join(last, checkpointFiles.model)).card, card);
+    if (state.kernels !== kernels.name) {
+      notes.push(
+        `the run was computed by ${state.kernels} kernels and goes on with ${kernels.name}: it will ` +
+          'not equal an uninterrupted one bit for bit',
+      );
+    }
+  }
+  writeRunConfig(folder, config);
+  addEnvironment(folder, describeEnvironment(choice, new Date()));
+  const current = { ...state, epochs: config.epochs, kernels: kernels.name };
+  return { folder, state: current, isResumed: true, warnings: notes };
+}
+
+function beginModel(config: RunConfig, model: TrainingModel['model']): TrainState {
+  const { seed, epochs } = config;
+  initializeModel(model, seed);
+  return newState({ seed, epochs, configHash: hashConfig(config), kernels: model.kernels.name });
+}
+
+function checkState(checkpoint: string, state: TrainState, config: RunConfig): void {
+  if (state.configHash === hashConfig(config)) return;
+  throw dataError({
+    path: path.join(checkpoint, checkpointFiles.state),
+    rule: 'must belong to the config.json of its run',
+    got: 'another configuration',
+    hint: 'config.json was changed; restore it or start a new run',
+  });
+}
+
+/** The data may lie elsewhere, but must be the same. */
+function checkSameData(
+  checkpoint: string,
+  stored: ModelCard,
+  now: Omit<ModelCard, 'epoch' | 'step'>,
+): void {
+  for (const key of ['classes', 'preprocessing'] as const) {
+    if (JSON.stringify(stored[key]) === JSON.stringify(now[key])) continue;
+    throw dataError({
+      path: checkpoint,
+      rule: 'must have been trained on the same data',
+      got: `other ${key === 'classes' ? 'classes' : 'image statistics'}`,
+      hint: 'the images have changed since the run began; start a new run',
+    });
+  }
+}
+
+function startEvent(
+  config: RunConfig,
+  { name, classes, train, validation, test, skipped }: Dataset,
+  { model, stepsPerEpoch }: TrainingModel,
+  { kernels, reason }: ChosenKernels,
+  { folder, state, isResumed }: Opened,
+): StartEvent {
+  const paper = countCost(model.spec, 'paper');
+  return {
+    kind: 'start',
+    name: path.basename(folder),
+    folder,
+    config,
+    ...(isResumed && { resumed: { epoch: state.epoch, step: state.step } }),
+    stepsPerEpoch,
+    steps: stepsPerEpoch * config.epochs,
+    dataset: {
+      name,
+      classes,
+      trainImages: train.count,
+      validationImages: validation?.count ?? 0,
+      testImages: test.count,
+      skipped,
+    },
+    params: countCost(model.spec, 'all').params,
+    paramsPaper: paper.params,
+    macs: paper.macs,
+    kernels: { name: kernels.name, reason, threads: kernels.threads },
+  };
+}
+
+function* warnings(messages: readonly string[]): Generator<WarningEvent> {
+  for (const message of messages) yield { kind: 'warning', message };
+}
+
+function skippedFiles({ skipped }: Dataset): readonly string[] {
+  if (skipped.length === 0) return [];
+  const files = skipped.length === 1 ? 'file was' : 'files were';
+  return [`${skipped.length} ${files} left out, the first is ${skipped[0]}`];
+}

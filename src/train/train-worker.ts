@@ -1,0 +1,21 @@
+/** Entry of the trainer's thread; train.ts starts it. Posts events, then the error if there was one. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { internalError } from '../core/errors.ts';
+import { runTraining } from './run-training.ts';
+import { type TrainerData, type TrainerMessage, toPlainError } from './trainer-messages.ts';
+
+const { task, stop, stepEventMs } = workerData as TrainerData;
+const flag = new Int32Array(stop);
+const port = parentPort;
+if (port === null) throw internalError('train-worker must be started as a worker');
+const post = (message: TrainerMessage) => port.postMessage(message);
+
+try {
+  const isStopped = () => Atomics.load(flag, 0) !== 0;
+  for await (const event of runTraining(task, { isStopped, stepEventMs })) {
+    post({ kind: 'event', event });
+  }
+  post({ kind: 'end' });
+} catch (error) {
+  post({ kind: 'error', error: toPlainError(error) });
+}

@@ -1,0 +1,130 @@
+/**
+ * Everything a training loop needs, made ready before its first step: model, plans in memory, data, options of
+ * the optimizer. What is allocated here is all that is allocated.
+ */
+import { internalError } from '../core/errors.ts';
+import { type BatchSource, openBatches } from '../data/batches.ts';
+import type { ChannelStatistics, Dataset, ImageSet } from '../data/dataset.ts';
+import { channelStatistics } from '../data/statistics.ts';
+import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
+import { namedNetwork } from '../spec/named-networks.ts';
+import type { TrainState } from './checkpoint.ts';
+import type { RunConfig } from './config.ts';
+import { type Evaluator, makeEvaluator } from './evaluate.ts';
+import type { MetricsRow } from './events.ts';
+import { type Model, makeModel, planModel } from './model.ts';
+import type { ModelCard, Preprocessing } from './model-file.ts';
+import { decaySpans } from './optimizer.ts';
+
+/** The model and its plans in memory. */
+export interface TrainingModel {
+  readonly model: Model;
+  readonly executor: Executor;
+  readonly evaluators: { readonly test: Evaluator; readonly validation?: Evaluator };
+  /** Its learning rate is set anew in each step. */
+  readonly sgd: { -readonly [K in keyof SgdOptions]: SgdOptions[K] };
+  readonly card: Omit<ModelCard, 'epoch' | 'step'>;
+  readonly statistics: ChannelStatistics;
+  readonly batchSize: number;
+  readonly stepsPerEpoch: number;
+}
+
+export interface TrainerParts extends TrainingModel {
+  readonly config: RunConfig;
+  /** Absolute path of the run folder. */
+  readonly folder: string;
+  readonly dataset: Dataset;
+  readonly source: BatchSource;
+  /** Where the run begins: anew or from a checkpoint, whose values the model has. */
+  readonly state: TrainState;
+  /** Rows of metrics.jsonl up to `state`. */
+  readonly rows: readonly MetricsRow[];
+  /** Asked before every step, and between the batches of evaluations. */
+  readonly isStopped: () => boolean;
+  /** Least time between two step events; 0 for every step. */
+  readonly stepEventMs: number;
+}
+
+/** Plans and allocates a model for a data set. Throws usage errors for what does not fit. */
+export function makeTrainingModel(
+  config: RunConfig,
+  dataset: Dataset,
+  kernels: KernelSet,
+): TrainingModel {
+  const { train, validation, test, classes } = dataset;
+  const { net, depth, bn, replicas, smoothing, optimizer } = config;
+  const { channels, height, width, maxValue } = train;
+  const spec = namedNetwork({
+    net,
+    depth,
+    input: { channels, height, width },
+    classes: classes.length,
+    batchNorm: { epsilon: bn.epsilon, oldWeight: bn.oldWeight },
+  });
+  const model = makeModel(spec, kernels);
+  const batchSize = Math.min(config.batchSize, train.count);
+  const plan = planModel(model, { batch: batchSize, training: true, replicas, smoothing });
+  const statistics = channelStatistics(train);
+  const evaluator = (name: string, set: ImageSet) =>
+    makeEvaluator(model, { name, set, classes, statistics, batchSize: config.testBatchSize });
+  const preprocessing: Preprocessing = { channels, height, width, maxValue, ...statistics };
+  return {
+    model,
+    executor: kernels.instantiate(plan, model),
+    evaluators: {
+      test: evaluator('test', test),
+      ...(validation && { validation: evaluator('validation', validation) }),
+    },
+    sgd: {
+      learningRate: optimizer.learningRate,
+      momentum: optimizer.momentum,
+      nesterov: optimizer.nesterov,
+      decay: decaySpans(model.layout.parameters, optimizer),
+    },
+    card: { spec, classes, preprocessing, dataset: dataset.name },
+    statistics,
+    batchSize,
+    stepsPerEpoch: Math.floor(train.count / batchSize),
+  };
+}
+
+/** Starts the batches from where a state stands. */
+export function openTrainingBatches(
+  config: RunConfig,
+  dataset: Dataset,
+  { statistics, batchSize, stepsPerEpoch }: TrainingModel,
+  state: TrainState,
+): BatchSource {
+  const { augment, seed, epochs } = config;
+  const isEpochDone = state.stepInEpoch >= stepsPerEpoch;
+  const firstEpoch = state.epoch + (isEpochDone ? 1 : 0);
+  if (firstEpoch >= epochs) return noBatches;
+  return openBatches({
+    set: dataset.train,
+    batchSize,
+    order: 'shuffled',
+    seed,
+    augment: augment.pad === 0 && !augment.mirror ? null : augment,
+    statistics,
+    firstEpoch,
+    firstStep: isEpochDone ? 0 : state.stepInEpoch,
+    stepsPerEpoch,
+    epochs,
+  });
+}
+
+/** For a run whose last step is done. */
+const noBatches: BatchSource = {
+  next: () => {
+    throw internalError('no batches are left');
+  },
+  waitedMs: 0,
+  close: async () => {},
+};
+
+/** Frees the memory of the plans. */
+export function disposeTrainingModel({ executor, evaluators }: TrainingModel): void {
+  executor.dispose();
+  evaluators.test.dispose();
+  evaluators.validation?.dispose();
+}

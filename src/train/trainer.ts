@@ -1,0 +1,303 @@
+/**
+ * The training loop: synchronous, allocating nothing in a step, a generator of events. It takes everything it
+ * needs ready-made (trainer-parts.ts) and owns the run's progress; who runs it in which thread is not its
+ * business.
+ */
+import { complain, IgcError, internalError } from '../core/errors.ts';
+import {
+  type CheckpointName,
+  checkpointFolder,
+  type TrainState,
+  writeCheckpoint,
+} from './checkpoint.ts';
+import { divergedError, firstBadValue, firstOffender } from './diverged.ts';
+import { type Evaluator, likeliest } from './evaluate.ts';
+import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } from './events.ts';
+import { appendMetrics, writeSummary } from './run-folder.ts';
+import { learningRateAt, oldWeightAt } from './schedule.ts';
+import { summarizeRun } from './summary.ts';
+import type { TrainerParts } from './trainer-parts.ts';
+
+/** A state that is written to, as the run goes on. */
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object | null ? Mutable<T[K]> : T[K] };
+
+interface Progress {
+  readonly state: Mutable<TrainState>;
+  /** Rows of metrics.jsonl. */
+  readonly rows: MetricsRow[];
+  /** The last checkpoint on the disk. */
+  checkpoint: { folder: string; epoch: number; step: number };
+  /** Time and steps of this session, for estimates. */
+  readonly session: {
+    readonly startedAt: number;
+    readonly wallMsBefore: number;
+    trainMs: number;
+    steps: number;
+    lastEvalMs: number;
+    lastEventAt: number;
+  };
+}
+
+/**
+ * Trains from `parts.state` to the last epoch, yielding events, and writes metrics, checkpoints and summary.
+ *
+ * Throws `interrupted` after a checkpoint when `parts.isStopped` says so, and `diverged` at a loss or a weight
+ * that is not finite.
+ */
+export function* trainEpochs(parts: TrainerParts): Generator<TrainEvent, RunSummary> {
+  const { config, folder, stepsPerEpoch } = parts;
+  const progress = beginProgress(parts);
+  const { state } = progress;
+  if (state.step === 0) yield saveCheckpoint(parts, progress, 'last');
+  while (state.epoch < config.epochs) {
+    while (state.stepInEpoch < stepsPerEpoch) {
+      if (parts.isStopped()) yield* interrupt(parts, progress);
+      const event = takeStep(parts, progress);
+      if (event) yield event;
+      const due = config.checkpointSteps > 0 && state.step % config.checkpointSteps === 0;
+      if (due && state.stepInEpoch < stepsPerEpoch) yield saveCheckpoint(parts, progress, 'last');
+    }
+    yield* finishEpoch(parts, progress);
+  }
+  state.time.wallMs = wallMs(progress);
+  const summary = summarizeRun(parts, state, progress.rows);
+  writeSummary(folder, summary);
+  yield { kind: 'done', folder, summary };
+  return summary;
+}
+
+function beginProgress({ state, rows, folder }: TrainerParts): Progress {
+  return {
+    state: structuredClone(state),
+    rows: [...rows],
+    checkpoint: {
+      folder: checkpointFolder(folder, 'last'),
+      epoch: state.epoch,
+      step: state.step,
+    },
+    session: {
+      startedAt: performance.now(),
+      wallMsBefore: state.time.wallMs,
+      trainMs: 0,
+      steps: 0,
+      lastEvalMs: 0,
+      lastEventAt: Number.NEGATIVE_INFINITY,
+    },
+  };
+}
+
+/** One batch: forward, backward, update; an event when one is due. */
+function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefined {
+  const { config, model, executor, source, sgd, stepsPerEpoch } = parts;
+  const { state, session } = progress;
+  const began = performance.now();
+  const waitedBefore = source.waitedMs;
+  const { epoch, step, images, labels, count } = source.next();
+  if (epoch !== state.epoch || step !== state.stepInEpoch) {
+    throw internalError(`batch ${epoch}/${step} came for step ${state.epoch}/${state.stepInEpoch}`);
+  }
+  executor.setBatch(images, labels, count);
+  executor.forward({ oldWeight: oldWeightAt(config.bn, state.step) });
+  const loss = executor.loss();
+  if (!Number.isFinite(loss)) throw diverged(parts, progress, 'the loss', loss);
+  executor.backward();
+  sgd.learningRate = learningRateAt(config, state.step, stepsPerEpoch);
+  model.kernels.updateSgd(model, sgd);
+  state.sums.loss += loss * count;
+  state.sums.correct += countCorrect(executor.output(), labels, count, model.spec.classes);
+  state.sums.images += count;
+  state.step++;
+  state.stepInEpoch++;
+  const now = performance.now();
+  const { time } = state;
+  time.trainMs += now - began;
+  time.epochTrainMs += now - began;
+  time.waitedMs += source.waitedMs - waitedBefore;
+  time.epochWaitedMs += source.waitedMs - waitedBefore;
+  time.images += count;
+  session.trainMs += now - began;
+  session.steps++;
+  if (now - session.lastEventAt < parts.stepEventMs) return undefined;
+  session.lastEventAt = now;
+  return stepEvent(parts, progress, loss);
+}
+
+function countCorrect(
+  logits: ArrayLike<number>,
+  labels: Int32Array,
+  count: number,
+  classes: number,
+): number {
+  let correct = 0;
+  for (let i = 0; i < count; i++) {
+    if (likeliest(logits, i * classes, classes) === labels[i]) correct++;
+  }
+  return correct;
+}
+
+function stepEvent(parts: TrainerParts, { state, session }: Progress, loss: number): StepEvent {
+  const { config, stepsPerEpoch, sgd } = parts;
+  const { sums, time } = state;
+  const steps = config.epochs * stepsPerEpoch;
+  const evaluations = Math.ceil((config.epochs - state.epoch) / config.evalEvery);
+  const msPerStep = session.trainMs / session.steps;
+  return {
+    kind: 'step',
+    epoch: state.epoch + 1,
+    epochs: config.epochs,
+    stepInEpoch: state.stepInEpoch,
+    stepsPerEpoch,
+    step: state.step,
+    steps,
+    learningRate: sgd.learningRate,
+    loss,
+    trainLoss: sums.loss / sums.images,
+    trainAccuracy: sums.correct / sums.images,
+    imagesPerSecond: (1000 * sums.images) / time.epochTrainMs,
+    waitedMs: time.waitedMs,
+    remainingMs: (steps - state.step) * msPerStep + evaluations * session.lastEvalMs,
+  };
+}
+
+/** Evaluates, writes the row of metrics and the checkpoints, and turns to the next epoch. */
+function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainEvent> {
+  const { config, folder } = parts;
+  const { state, session } = progress;
+  const epoch = state.epoch + 1;
+  checkFinite(parts, progress);
+  const evaluated = epoch === config.epochs || epoch % config.evalEvery === 0;
+  const began = performance.now();
+  const results = evaluated ? runEvaluations(parts) : {};
+  if (results === undefined) return yield* interrupt(parts, progress);
+  const evalMs = performance.now() - began;
+  if (evaluated) session.lastEvalMs = evalMs;
+  for (const loss of [results.validationLoss, results.testLoss]) {
+    if (loss !== undefined && !Number.isFinite(loss)) {
+      throw diverged(parts, progress, 'the loss of the evaluation', loss);
+    }
+  }
+  const row = makeRow(parts, progress, results, evalMs);
+  const isBest = noteBest(state, row);
+  state.epoch = epoch;
+  state.stepInEpoch = 0;
+  state.sums = { loss: 0, correct: 0, images: 0 };
+  state.time.epochTrainMs = 0;
+  state.time.epochWaitedMs = 0;
+  progress.rows.push(row);
+  if (isBest) yield saveCheckpoint(parts, progress, 'best');
+  // The row before the checkpoint: whatever a kill leaves, no checkpoint is without its row.
+  appendMetrics(folder, row);
+  yield { kind: 'epoch', epochs: config.epochs, row, best: isBest };
+  if (epoch === config.epochs || epoch % config.checkpointEvery === 0) {
+    yield saveCheckpoint(parts, progress, 'last');
+  }
+}
+
+type EvaluationResults = Pick<
+  MetricsRow,
+  'validationLoss' | 'validationAccuracy' | 'testLoss' | 'testAccuracy'
+>;
+
+/** Undefined when stopped in between; the epoch's end is then repeated by the resumed run. */
+function runEvaluations({ evaluators, isStopped }: TrainerParts): EvaluationResults | undefined {
+  const run = (evaluator: Evaluator) => evaluator.run(isStopped);
+  const validation = evaluators.validation && run(evaluators.validation);
+  if (evaluators.validation && !validation) return undefined;
+  const test = run(evaluators.test);
+  if (!test) return undefined;
+  return {
+    ...(validation && {
+      validationLoss: validation.loss,
+      validationAccuracy: validation.top1,
+    }),
+    testLoss: test.loss,
+    testAccuracy: test.top1,
+  };
+}
+
+function makeRow(
+  { sgd, config, stepsPerEpoch }: TrainerParts,
+  { state }: Progress,
+  results: EvaluationResults,
+  evalMs: number,
+): MetricsRow {
+  const { sums, time, epoch, step } = state;
+  sgd.learningRate = learningRateAt(config, step - 1, stepsPerEpoch);
+  return {
+    epoch: epoch + 1,
+    step,
+    learningRate: sgd.learningRate,
+    trainLoss: sums.loss / sums.images,
+    trainAccuracy: sums.correct / sums.images,
+    ...results,
+    time: {
+      at: new Date().toISOString(),
+      imagesPerSecond: (1000 * sums.images) / time.epochTrainMs,
+      trainMs: time.epochTrainMs,
+      evalMs,
+      waitedMs: time.epochWaitedMs,
+    },
+  };
+}
+
+/** Is the row's epoch better than all before, on validation images where there are some? */
+function noteBest(state: Mutable<TrainState>, row: MetricsRow): boolean {
+  const { epoch, testAccuracy } = row;
+  const accuracy = row.validationAccuracy ?? testAccuracy;
+  if (accuracy === undefined || testAccuracy === undefined) return false;
+  if (state.best !== null && accuracy <= state.best.accuracy) return false;
+  state.best = { epoch, accuracy, testAccuracy };
+  return true;
+}
+
+function saveCheckpoint(
+  parts: TrainerParts,
+  progress: Progress,
+  which: CheckpointName,
+): CheckpointEvent {
+  const { model, card } = parts;
+  const { state } = progress;
+  checkFinite(parts, progress);
+  state.time.wallMs = wallMs(progress);
+  const folder = checkpointFolder(parts.folder, which);
+  writeCheckpoint(folder, model, card, state);
+  const { epoch, step } = state;
+  if (which === 'last') progress.checkpoint = { folder, epoch, step };
+  return { kind: 'checkpoint', which, folder, epoch, step };
+}
+
+/** Keeps the last good checkpoint from being replaced by a bad one. */
+function checkFinite(parts: TrainerParts, progress: Progress): void {
+  const bad = firstBadValue(parts.model);
+  if (bad !== undefined) throw diverged(parts, progress, 'every weight', bad);
+}
+
+function diverged(
+  parts: TrainerParts,
+  { state, checkpoint }: Progress,
+  what: string,
+  got: number | string,
+): Error {
+  const firstPath =
+    typeof got === 'number' ? firstOffender(parts.model, parts.executor) : undefined;
+  const { step, epoch } = state;
+  return divergedError({ what, got, step, epoch: epoch + 1, firstPath, checkpoint });
+}
+
+/** Writes a checkpoint of this very step and throws. */
+function* interrupt(parts: TrainerParts, progress: Progress): Generator<TrainEvent, never> {
+  yield saveCheckpoint(parts, progress, 'last');
+  const { epoch, step } = progress.state;
+  throw new IgcError(
+    'interrupted',
+    complain({
+      path: parts.folder,
+      rule: `stopped in epoch ${epoch + 1} after step ${step}`,
+      hint: `go on with --resume ${parts.folder}`,
+    }),
+  );
+}
+
+function wallMs({ session }: Progress): number {
+  return session.wallMsBefore + performance.now() - session.startedAt;
+}
