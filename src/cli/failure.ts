@@ -65,8 +65,9 @@ function inOurWords(said: string): string {
     )
     .replace(
       /^too many arguments(?: for '.*')?\. Expected (\d+) arguments? but got (\d+)\.$/,
-      'must have at most $1 arguments, got $2',
-    );
+      'takes $1 arguments, got $2',
+    )
+    .replace('takes 0 arguments', 'takes no arguments');
 }
 
 function systemCodeOf(error: unknown): string | undefined {

@@ -249,20 +249,10 @@ export function setPath(target: Record<string, unknown>, path: string, value: un
       continue;
     }
     const fresh: Record<string, unknown> = {};
-    define(place, key, fresh);
+    place[key] = fresh;
     place = fresh;
   }
-  define(place, last, value);
-}
-
-/** Assignment that cannot touch a prototype, whatever the key. */
-function define(place: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(place, key, {
-    value,
-    enumerable: true,
-    writable: true,
-    configurable: true,
-  });
+  place[last] = value;
 }
 
 function readValue(flag: string, kind: ValueKind, raw: unknown): unknown {

@@ -42,6 +42,11 @@ export function nextSteps(folder: string): string {
   return ['', 'Next:', ...lines].join('\n');
 }
 
+/** The command that goes on with a run. */
+export function resumeCommand(folder: string): string {
+  return `${commandName(process.argv[1])} train --resume ${shellWord(shortPath(path.resolve(folder)))}`;
+}
+
 /** How this command was called: `igc` when it is installed, `npx igc` from a checkout. */
 function commandName(script = ''): string {
   return path.basename(script) === 'igc.js' ? 'npx igc' : 'igc';

@@ -8,11 +8,19 @@ import {
   parseCount,
   sharedOptions,
 } from './options.ts';
-import { formatPercent, paletteFor, printData, printJson } from './terminal.ts';
+import {
+  formatPercent,
+  paletteFor,
+  printData,
+  printJson,
+  printNews,
+  warningText,
+} from './terminal.ts';
 
 interface PredictFlags {
   readonly checkpoint: CheckpointChoice;
   readonly top: string;
+  readonly skipBad?: boolean;
   readonly json?: boolean;
 }
 
@@ -25,6 +33,7 @@ export function predictCommand(program: Command): void {
     .argument('<files...>', 'image files')
     .addOption(sharedOptions.checkpoint())
     .option('--top <n>', 'how many classes to print', '5')
+    .option('--skip-bad', 'go on after a file that cannot be decoded')
     .addOption(sharedOptions.json())
     .action((run: string, files: readonly string[], flags: PredictFlags) =>
       runPredict(command, run, files, flags),
@@ -46,9 +55,19 @@ async function runPredict(
     ...machine,
     which: flags.checkpoint,
     top,
+    skipBad: flags.skipBad,
   });
+  for (const { error } of predictions) {
+    if (error !== undefined) printNews(warningText(`skipped ${error}`));
+  }
   if (flags.json) printJson(predictions);
-  else printData(predictions.map(predictionText).join('\n'));
+  else
+    printData(
+      predictions
+        .filter(({ top }) => top.length > 0)
+        .map(predictionText)
+        .join('\n'),
+    );
 }
 
 function predictionText({ file, top }: FilePrediction): string {

@@ -69,14 +69,12 @@ function startLines(event: StartEvent, palette: Palette): readonly string[] {
   const resumed = event.resumed
     ? [`resuming after epoch ${event.resumed.epoch} (step ${count(event.resumed.step)})`]
     : [];
-  const skipped = dataset.skipped.map((reason) => `skipped ${reason}`);
   const threads = `${kernels.threads} thread${kernels.threads === 1 ? '' : 's'}`;
   return [
     `${palette.bold(`${config.net}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} MACs an image`,
     `data      ${dataset.name}: ${count(dataset.trainImages)} training${held}, ${count(dataset.testImages)} test images, ${dataset.classes.length} classes`,
     `kernels   ${kernels.name}, ${threads}`,
     `run       ${event.folder}`,
-    ...skipped,
     ...resumed,
   ];
 }

@@ -21,13 +21,18 @@ interface ChosenConfig {
   readonly flagOf: ReadonlyMap<string, string>;
 }
 
-/** Reads --config, --set, flags, and the data set that is named without a flag. Throws usage errors. */
-async function chooseConfig(command: Command, data?: string): Promise<ChosenConfig> {
+/** Reads --recipe, --config, --set, flags, and a data set named without a flag. Throws usage errors. */
+export async function chooseConfig(command: Command, data?: string): Promise<ChosenConfig> {
   const sources = command.opts<ConfigSources>();
   const chosen = sources.config === undefined ? {} : await readConfigFile(sources.config);
   for (const assignment of sources.set ?? []) await applyAssignment(chosen, assignment);
-  const { overrides, flagOf } = readConfigFlags(command);
-  for (const [path] of flagOf) setPath(chosen, path, valueAt(overrides, path));
+  const { overrides, flagOf: configFlagOf } = readConfigFlags(command);
+  const flagOf = new Map(configFlagOf);
+  if (sources.recipe !== undefined) {
+    chosen.recipe = sources.recipe;
+    flagOf.set('recipe', '--recipe');
+  }
+  for (const [path] of configFlagOf) setPath(chosen, path, valueAt(overrides, path));
   if (data !== undefined) setPath(chosen, 'data.name', data);
   acceptFolderAsData(chosen);
   return { overrides: chosen as ConfigOverrides, flagOf };
@@ -40,7 +45,7 @@ async function chooseConfig(command: Command, data?: string): Promise<ChosenConf
 export async function resolveFromCommand(command: Command, data?: string): Promise<RunConfig> {
   const { overrides, flagOf } = await chooseConfig(command, data);
   try {
-    return resolveConfig(command.opts<ConfigSources>().recipe, overrides);
+    return resolveConfig(undefined, overrides);
   } catch (error) {
     throw nameFlagIn(error, flagOf);
   }
@@ -91,6 +96,9 @@ async function applyAssignment(target: Record<string, unknown>, assignment: stri
       got: JSON.stringify(assignment),
       hint: 'for example --set schedule.factor=0.2',
     });
+  }
+  if (path.split('.').includes('__proto__')) {
+    throw usageError({ path, rule: 'unknown option' });
   }
   setPath(target, path, await parseYaml(assignment.slice(at + 1), `--set ${path}`));
 }

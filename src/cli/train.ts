@@ -1,18 +1,15 @@
 /** `igc train`: trains a network, or goes on with a run; progress on stderr, the result on stdout. */
 import { type Command, Option } from 'commander';
-import { usageError } from '../core/errors.ts';
-import type { RunConfig } from '../train/config.ts';
+import { IgcError, internalError, usageError } from '../core/errors.ts';
+import type { ConfigOverrides } from '../train/config.ts';
 import type { RunSummary, TrainEvent } from '../train/events.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { addConfigFlags, readConfigFlags, sharedOptions } from './options.ts';
-import { nextSteps, resultText } from './outcome.ts';
+import { addConfigFlags, nameFlagIn, sharedOptions } from './options.ts';
+import { nextSteps, resultText, resumeCommand } from './outcome.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import { printData, printJson, printNews, warningText } from './terminal.ts';
 
 interface TrainFlags {
-  readonly recipe?: string;
-  readonly config?: string;
-  readonly set?: readonly string[];
   readonly resume?: string;
   readonly printConfig?: boolean;
   readonly dryRun?: boolean;
@@ -38,45 +35,35 @@ export function trainCommand(program: Command): void {
 }
 
 async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
-  let config: RunConfig | undefined;
-  if (flags.resume === undefined) {
-    const { resolveFromCommand } = await import('./run-config.ts');
-    config = await resolveFromCommand(command);
+  const { chooseConfig, resolveFromCommand } = await import('./run-config.ts');
+  if (flags.resume === undefined && (flags.printConfig || flags.dryRun)) {
+    const config = await resolveFromCommand(command);
     if (flags.printConfig) return printJson(config);
-    if (flags.dryRun) {
-      const { dryRun } = await import('./dry-run.ts');
-      return dryRun(config, flags.json ?? false);
-    }
-  } else {
-    refuseBesideResume(command, flags);
+    const { dryRun } = await import('./dry-run.ts');
+    return dryRun(config, flags.json ?? false);
   }
-  const { folder, summary } = await trainVisibly(config, flags.resume);
+  refuseBesideResume(flags);
+  const { overrides, flagOf } = await chooseConfig(command);
+  const { folder, summary } = await trainVisibly(overrides, flags.resume).catch((error) => {
+    throw nameFlagIn(error, flagOf);
+  });
   if (flags.json) printJson({ ...summary, folder });
   else printData(resultText(summary, folder));
   if (flags.nextSteps) printNews(nextSteps(folder));
 }
 
-function refuseBesideResume(command: Command, flags: TrainFlags): void {
-  const given = [...readConfigFlags(command).flagOf.values()];
-  for (const name of ['recipe', 'config', 'set', 'print-config', 'dry-run'] as const) {
-    if (command.getOptionValueSource(camelCase(name)) === 'cli') given.push(`--${name}`);
-  }
-  if (given.length === 0) return;
+function refuseBesideResume({ resume, printConfig, dryRun }: TrainFlags): void {
+  if (resume === undefined || !(printConfig || dryRun)) return;
   throw usageError({
-    path: given[0]!,
+    path: printConfig ? '--print-config' : '--dry-run',
     rule: 'cannot be given with --resume',
-    got: `--resume ${flags.resume}`,
-    hint: 'a resumed run goes on with the values of its own config.json',
+    hint: `${resume}/config.json is what will be used`,
   });
-}
-
-function camelCase(name: string): string {
-  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** Trains with the progress on stderr; Ctrl-C stops cleanly. */
 async function trainVisibly(
-  config: RunConfig | undefined,
+  request: ConfigOverrides,
   resume: string | undefined,
 ): Promise<{ folder: string; summary: RunSummary }> {
   const { train } = await import('../train/train.ts');
@@ -84,17 +71,29 @@ async function trainVisibly(
   const interruption = listenForInterrupt(() => {
     progress.line('stopping after this step and saving; press Ctrl-C again to stop at once');
   });
-  const options = { signal: interruption.signal, ...(resume !== undefined && { resume }) };
+  let folder = resume;
   try {
-    for await (const event of train(config, options)) {
+    for await (const event of train(request, { signal: interruption.signal, resume })) {
+      if (event.kind === 'start') folder = event.folder;
       showEvent(progress, event);
       if (event.kind === 'done') return { folder: event.folder, summary: event.summary };
     }
+  } catch (error) {
+    throw withResumeCommand(error, folder);
   } finally {
     progress.finish();
     interruption.release();
   }
-  throw new Error('internal: the training ended without a summary');
+  throw internalError('the training ended without a summary');
+}
+
+/** The error of an interrupted run, with the command that goes on instead of the option's name. */
+function withResumeCommand(error: unknown, folder: string | undefined): unknown {
+  if (!(error instanceof IgcError) || error.kind !== 'interrupted' || folder === undefined) {
+    return error;
+  }
+  const [said] = error.message.split('; go on with');
+  return new IgcError('interrupted', `${said}; go on with: ${resumeCommand(folder)}`);
 }
 
 function showEvent(progress: Progress, event: TrainEvent): void {

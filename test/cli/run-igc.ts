@@ -1,0 +1,73 @@
+/** Runs the built command in a process of its own, as a user would, in a folder that is thrown away. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll } from 'vitest';
+
+const script = fileURLToPath(new URL('../../dist/cli/igc.js', import.meta.url));
+
+/** What a finished command left behind. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningIgc {
+  readonly process: ChildProcess;
+  readonly outcome: Promise<Outcome>;
+  /** What was written on stderr so far. */
+  stderr(): string;
+}
+
+export interface IgcOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Starts the command; `npm test` builds it before. */
+export function startIgc(args: readonly string[], options: IgcOptions = {}): RunningIgc {
+  if (!existsSync(script)) throw new Error('dist/cli/igc.js is missing; run "npm run build"');
+  const { FORCE_COLOR: _colour, ...inherited } = process.env;
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: options.cwd,
+    env: { ...inherited, NO_COLOR: '1', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const outcome = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return { process: child, outcome, stderr: () => stderr };
+}
+
+export function runIgc(args: readonly string[], options?: IgcOptions): Promise<Outcome> {
+  return startIgc(args, options).outcome;
+}
+
+/** A folder for the tests of a file, removed after them. */
+export function temporaryFolder(): () => string {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'igc-cli-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return () => folder;
+}
+
+/** A network that trains in well under a second, on made-up data. */
+export const tinyRun = [
+  ...['--net', 'IGC-L2M2', '--depth', '5', '--data', 'synthetic'],
+  ...['--set', 'data.synthetic={classes: 3, channels: 3, size: 8, train: 48, test: 24}'],
+  ...['--batch', '16', '--epochs', '2', '--threads', '1'],
+] as const;
