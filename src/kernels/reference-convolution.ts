@@ -66,7 +66,7 @@ export function planConvolution(step: ConvStep, input: Tensor, output: Tensor): 
   const I = step.inChannels / groups;
   const O = step.outChannels / groups;
   const K = kernelH * kernelW;
-  const pitch = Math.ceil((input.width + padW) / stride);
+  const pitch = Math.max(Math.ceil((input.width + padW) / stride), output.width);
   const rows = Math.ceil((input.height + 2 * padH) / stride);
   const phaseSize = rows * pitch + kernelW;
   const inputPlane = stride * stride * phaseSize;

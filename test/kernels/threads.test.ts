@@ -1,0 +1,33 @@
+/** Same inputs, same kernel set, any number of threads: the same bits. */
+import { describe, expect, test } from 'vitest';
+import { loadNativeKernels } from '../../src/kernels/native.ts';
+import { cases } from './cases.ts';
+import { nativeSets, skippedSets } from './kernel-sets.ts';
+import { drawInputs, expectSame, runTrial, type Variant } from './trial.ts';
+
+const table = cases.map((trial) => [trial.name, trial] as const);
+
+describe.each(nativeSets.map(({ name }) => [name] as const))('%s', (name) => {
+  const threaded = [1, 2, 3].map((threads) => {
+    const load = loadNativeKernels({ isa: name.replace('native-', '') as 'avx2', threads });
+    if ('reason' in load) throw new Error(load.reason);
+    return load.kernels;
+  });
+
+  test('has sets of 1, 2 and 3 threads', () => {
+    expect(threaded.map((kernels) => kernels.threads)).toEqual([1, 2, 3]);
+  });
+
+  test.each(table)('computes the same bits with 1, 2 and 3 threads for %s', (_, trial) => {
+    for (const training of [true, false]) {
+      const variant: Variant = { training, fuse: true };
+      const inputs = drawInputs(trial, training);
+      const [one, ...more] = threaded.map((kernels) => runTrial(trial, kernels, variant, inputs));
+      for (const other of more) expectSame(other, one!);
+    }
+  });
+});
+
+for (const { name, reason } of skippedSets) {
+  test.skip(`${name} is left out: ${reason}`, () => {});
+}
