@@ -98,21 +98,30 @@ struct ForwardOut {
   V* sums;              // [output][2]
   V mask;
   bool partial;
+  struct Sums {
+    V s, q;
+  };
+  INLINE Sums load(int o) const { return {sums[2 * o], sums[2 * o + 1]}; }
+  INLINE void save(int o, const Sums& k) {
+    sums[2 * o] = k.s;
+    sums[2 * o + 1] = k.q;
+  }
   template <int P>
-  INLINE void store(int o, int r, int c, const V (&a)[P]) {
+  INLINE void store(int o, int r, int c, const V (&a)[P], Sums& sum) {
     V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
-    V b = splat(bias ? bias[o] : 0.0f);
-    UNROLL for (int p = 0; p < P; p++) to[p] = a[p] + b;
+    if (bias) {
+      UNROLL for (int p = 0; p < P; p++) to[p] = a[p] + splat(bias[o]);
+    } else {
+      UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+    }
     if (!center) return;
-    V k = splat(center[channel[o]]), s = sums[2 * o], q = sums[2 * o + 1];
+    V k = splat(center[channel[o]]);
     UNROLL for (int p = 0; p < P; p++) {
       V d = a[p] - k;
       if (partial) d *= mask;
-      s += d;
-      q += d * d;
+      sum.s += d;
+      sum.q += d * d;
     }
-    sums[2 * o] = s;
-    sums[2 * o + 1] = q;
   }
 };
 
@@ -123,19 +132,22 @@ struct BackwardOut {
   int width;
   const int* channel;
   Contribution* to;    // one per source channel
+  using Sums = Contribution;
+  INLINE Sums load(int o) const { return to[o]; }
+  INLINE void save(int o, const Sums& k) {
+    to[o].s0 = k.s0;
+    to[o].s1 = k.s1;
+  }
   template <int P>
-  INLINE void store(int o, int r, int c, const V (&a)[P]) {
+  INLINE void store(int o, int r, int c, const V (&a)[P], Sums& k) {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
-    Contribution k = to[o];
-    if (!k.add && !k.relu && !k.sum) {
+    if (!k.add && !k.needsValue()) {
       UNROLL for (int p = 0; p < P; p++) dx[at + p] = a[p];
       return;
     }
     UNROLL for (int p = 0; p < P; p++) {
       dx[at + p] = k(a[p], k.add ? dx[at + p] : V{}, k.needsValue() ? x[at + p] : V{});
     }
-    to[o].s0 = k.s0;
-    to[o].s1 = k.s1;
   }
 };
 

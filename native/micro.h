@@ -90,42 +90,54 @@ INLINE void accumulate1(const StripConv& k, const V* x, const float* w, V (&a)[O
   }
 }
 
+// OB outputs from o on, over the pixels [c, end) of one row, P at a time.
 template <int OB, int P, class Out>
-__attribute__((noinline)) void tile(const StripConv& k, const V* x, const float* w, int o, int r, int c, Out& out) {
-  V a[OB][P];
-  UNROLL for (int i = 0; i < OB; i++) UNROLL for (int p = 0; p < P; p++) a[i][p] = V{};
-  if (k.colStep == 1 && k.kernelW == 3) accumulate3<OB, P>(k, x, w, a);
-  else if (k.colStep == 1 && k.kernelW == 1 && k.kernelH == 1) accumulate1<OB, P>(k, x, w, a);
-  else accumulateTaps<OB, P>(k, x, w, a);
-  UNROLL for (int i = 0; i < OB; i++) out.template store<P>(o + i, r, c, a[i]);
-}
-
-template <int P, class Out>
-INLINE void tileOutputs(const StripConv& k, int outputs, int r, int c, Out& out) {
+__attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
+  typename Out::Sums sums[OB];
+  UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
   const V* x = k.x + r * k.rowStep + c * k.colStep;
-  const float* w = k.weights;
-  int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
-  for (int b = 0; b < count; b++) {
-    int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
-    switch (width) {
-      case 4: tile<4, P>(k, x, w, o, r, c, out); break;
-      case 3: tile<3, P>(k, x, w, o, r, c, out); break;
-      case 2: tile<2, P>(k, x, w, o, r, c, out); break;
-      default: tile<1, P>(k, x, w, o, r, c, out);
-    }
-    w += taps * width;
+  for (; c + P <= end; c += P, x += P * k.colStep) {
+    V a[OB][P];
+    UNROLL for (int i = 0; i < OB; i++) UNROLL for (int p = 0; p < P; p++) a[i][p] = V{};
+    if (k.colStep == 1 && k.kernelW == 3) accumulate3<OB, P>(k, x, w, a);
+    else if (k.colStep == 1 && k.kernelW == 1 && k.kernelH == 1) accumulate1<OB, P>(k, x, w, a);
+    else accumulateTaps<OB, P>(k, x, w, a);
+    UNROLL for (int i = 0; i < OB; i++) out.template store<P>(o + i, r, c, a[i], sums[i]);
   }
+  UNROLL for (int i = 0; i < OB; i++) out.save(o + i, sums[i]);
 }
 
-// All outputs of a group over rows x cols; pixel tiles outside, so that a tile's inputs stay in L1.
+template <int OB, class Out>
+INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
+  constexpr int P = OB > 2 ? kPixelsWide : kPixelsNarrow;
+  int whole = c + (end - c) / P * P;
+  if (whole > c) tiles<OB, P>(k, w, o, r, c, whole, out);
+  if (whole < end) tiles<OB, 1>(k, w, o, r, whole, end, out);
+}
+
+// Pixels after which the next outputs take their turn: their inputs stay in L1, and the results of one output
+// are written in runs.
+constexpr int kChunk = 16;
+
+// All outputs of a group over rows x cols.
 template <class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
-  bool wide = blockStart(outputs, 1) > 2;
+  int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
   for (int r = 0; r < rows; r++) {
-    int c = 0;
-    if (!wide) for (; c + kPixelsNarrow <= cols; c += kPixelsNarrow) tileOutputs<kPixelsNarrow>(k, outputs, r, c, out);
-    for (; c + kPixelsWide <= cols; c += kPixelsWide) tileOutputs<kPixelsWide>(k, outputs, r, c, out);
-    for (; c < cols; c++) tileOutputs<1>(k, outputs, r, c, out);
+    for (int c = 0; c < cols; c += kChunk) {
+      int end = minimum(cols, c + kChunk);
+      const float* w = k.weights;
+      for (int b = 0; b < count; b++) {
+        int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
+        switch (width) {
+          case 4: tilesOfRow<4>(k, w, o, r, c, end, out); break;
+          case 3: tilesOfRow<3>(k, w, o, r, c, end, out); break;
+          case 2: tilesOfRow<2>(k, w, o, r, c, end, out); break;
+          default: tilesOfRow<1>(k, w, o, r, c, end, out);
+        }
+        w += taps * width;
+      }
+    }
   }
 }
 

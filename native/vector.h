@@ -19,7 +19,8 @@ namespace {
 typedef float V __attribute__((vector_size(LANES * 4)));
 typedef int32_t VI __attribute__((vector_size(LANES * 4)));
 
-INLINE V splat(float f) { return V{} + f; }
+// f - 0 is f whatever its sign, so this is a broadcast and no arithmetic.
+INLINE V splat(float f) { return f - V{}; }
 INLINE V rectify(V x) { return x > 0.0f ? x : V{}; }
 
 INLINE double laneSum(V v) {
