@@ -8,17 +8,16 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const addon = join(root, 'build', 'Release', 'igcnet.node');
-const stampFile = join(root, 'build', 'igcnet.stamp');
+const native = join(root, 'native');
+const addon = join(native, 'build', 'Release', 'igcnet.node');
+const stampFile = join(native, 'build', 'igcnet.stamp');
 
-const sources = [
-  'binding.gyp',
-  ...readdirSync(join(root, 'native'))
-    .sort()
-    .map((f) => `native/${f}`),
-];
+const sources = readdirSync(native, { withFileTypes: true })
+  .filter((entry) => entry.isFile())
+  .map((entry) => entry.name)
+  .sort();
 const hash = createHash('sha256').update(`${process.version} ${process.arch} ${process.platform}`);
-for (const file of sources) hash.update(file).update(readFileSync(join(root, file)));
+for (const file of sources) hash.update(file).update(readFileSync(join(native, file)));
 const stamp = hash.digest('hex');
 
 if (existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) {
@@ -34,7 +33,7 @@ const headers = existsSync(join(prefix, 'include', 'node', 'node_api.h'))
   ? [`--nodedir=${prefix}`]
   : [];
 const run = spawnSync(process.execPath, [nodeGyp, 'rebuild', ...jobs, ...headers], {
-  cwd: root,
+  cwd: native,
   encoding: 'utf8',
 });
 if (run.status === 0 && existsSync(addon)) {

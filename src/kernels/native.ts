@@ -100,7 +100,7 @@ export function nativeMemory(): { readonly allocations: number; readonly bytes: 
 }
 
 /** Where `npm run build:native` puts the addon, seen from src/kernels and dist/kernels alike. */
-const addonPath = fileURLToPath(new URL('../../build/Release/igcnet.node', import.meta.url));
+const addonPath = fileURLToPath(new URL('../../native/build/Release/igcnet.node', import.meta.url));
 
 function loadAddon(): { readonly addon: Addon } | { readonly reason: string } {
   if (process.env.IGCNET_NO_NATIVE) return { reason: 'IGCNET_NO_NATIVE is set' };

@@ -12,12 +12,12 @@
     {
       'target_name': 'kernels_baseline',
       'type': 'static_library',
-      'sources': ['native/kernels.cc'],
+      'sources': ['kernels.cc'],
       'defines': ['IGC_ISA=baseline', 'IGC_TABLE=kernelsBaseline', 'IGC_NAME="baseline"', 'LANES=4'],
     },
     {
       'target_name': 'igcnet',
-      'sources': ['native/addon.cc', 'native/pool.cc'],
+      'sources': ['addon.cc', 'pool.cc'],
       'dependencies': ['kernels_baseline'],
       'libraries': ['-pthread'],
       'conditions': [
@@ -31,7 +31,7 @@
         {
           'target_name': 'kernels_avx2',
           'type': 'static_library',
-          'sources': ['native/kernels.cc'],
+          'sources': ['kernels.cc'],
           'defines': ['IGC_ISA=avx2', 'IGC_TABLE=kernelsAvx2', 'IGC_NAME="avx2"', 'LANES=8'],
           'cflags_cc': ['-mavx2', '-mfma'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['-mavx2', '-mfma']},
@@ -39,7 +39,7 @@
         {
           'target_name': 'kernels_avx512',
           'type': 'static_library',
-          'sources': ['native/kernels.cc'],
+          'sources': ['kernels.cc'],
           'defines': ['IGC_ISA=avx512', 'IGC_TABLE=kernelsAvx512', 'IGC_NAME="avx512"', 'LANES=16'],
           'cflags_cc': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma']},
