@@ -25,4 +25,6 @@ export const tolerances = {
    * 64 images across it, and each flip removes or adds that pixel's whole gradient.
    */
   torchFloat32Gradient: 5e-4,
+  /** NMSE of updated parameters in float32: a gradient's tolerance times what a step of 0.1 moves them. */
+  torchFloat32Update: 1e-7,
 } as const;
