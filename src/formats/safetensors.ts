@@ -83,8 +83,8 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors 
   checkCoverage(path, entries, bytes.length - dataStart);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    // A copy: the bytes of a file need not lie at a multiple of the element's size.
-    const buffer = bytes.slice(dataStart + begin, dataStart + end).buffer;
+    // A copy, since the bytes need not lie at a multiple of the element's size (Buffer's slice makes none).
+    const { buffer } = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
     const data = dtype === 'F64' ? new Float64Array(buffer) : new Float32Array(buffer);
     tensors.set(name, { shape, data });
   }

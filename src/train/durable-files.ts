@@ -24,8 +24,13 @@ export interface FileContent {
 export function replaceFile(file: string, bytes: Uint8Array | string): void {
   failAsWriteError(file, () => {
     const fresh = `${file}.new`;
-    writeDurably(fresh, bytes);
-    renameSync(fresh, file);
+    try {
+      writeDurably(fresh, bytes);
+      renameSync(fresh, file);
+    } catch (error) {
+      rmSync(fresh, { force: true });
+      throw error;
+    }
     syncFolder(path.dirname(file));
   });
 }

@@ -27,7 +27,12 @@ export interface Environment {
   readonly command: readonly string[];
 }
 
-export function describeEnvironment(choice: ChosenKernels, now: Date): Environment {
+/** `command` is what the user's process was started with: a worker has arguments of its own. */
+export function describeEnvironment(
+  choice: ChosenKernels,
+  now: Date,
+  command: readonly string[],
+): Environment {
   const { kernels, reason } = choice;
   const cpus = os.cpus();
   return {
@@ -46,7 +51,7 @@ export function describeEnvironment(choice: ChosenKernels, now: Date): Environme
     },
     git: gitState(),
     cwd: process.cwd(),
-    command: process.argv,
+    command,
   };
 }
 

@@ -47,7 +47,7 @@ export function makeModel(spec: NetSpec, kernels: KernelSet): Model {
  * Sets parameters to their first values, running means to 0 and running variances to 1.
  *
  * he: N(0, √(2/fanIn)); uniform: U(−1/√fanIn, 1/√fanIn); each from `stream(seed, 'init/<path>')`.
- * @source authors' code; facts §1.1. Differs: their running variances start at 0.
+ * @source authors' code. Differs: their running variances start at 0.
  */
 export function initializeModel(model: Model, seed: number): void {
   for (const parameter of model.layout.parameters) initialize(model.parameters, parameter, seed);

@@ -50,6 +50,8 @@ export interface TrainControl {
   readonly isStopped: () => boolean;
   /** Least time between two step events; 0 for every step. */
   readonly stepEventMs: number;
+  /** What the user's process was started with. */
+  readonly command: readonly string[];
 }
 
 /** A run's folder and where it stands. */
@@ -74,8 +76,8 @@ export async function* runTraining(
   try {
     const opened =
       task.kind === 'new'
-        ? openNew(config, training, choice)
-        : openResumed(task.folder, config, training, choice);
+        ? openNew(config, training, choice, control)
+        : openResumed(task.folder, config, training, choice, control);
     const { folder, state } = opened;
     source = openTrainingBatches(config, dataset, training, state);
     yield startEvent(config, dataset, training, choice, opened);
@@ -97,9 +99,14 @@ export async function* runTraining(
   }
 }
 
-function openNew(config: RunConfig, { model }: TrainingModel, choice: ChosenKernels): Opened {
+function openNew(
+  config: RunConfig,
+  { model }: TrainingModel,
+  choice: ChosenKernels,
+  { command }: TrainControl,
+): Opened {
   const now = new Date();
-  const folder = createRunFolder(config, describeEnvironment(choice, now), now);
+  const folder = createRunFolder(config, describeEnvironment(choice, now, command), now);
   return { folder, state: beginModel(config, model), isResumed: false, warnings: [] };
 }
 
@@ -109,6 +116,7 @@ function openResumed(
   config: RunConfig,
   training: TrainingModel,
   choice: ChosenKernels,
+  { command }: TrainControl,
 ): Opened {
   const { model, stepsPerEpoch, card } = training;
   const { kernels } = choice;
@@ -128,7 +136,7 @@ function openResumed(
     }
   }
   writeRunConfig(folder, config);
-  addEnvironment(folder, describeEnvironment(choice, new Date()));
+  addEnvironment(folder, describeEnvironment(choice, new Date(), command));
   const current = { ...state, epochs: config.epochs, kernels: kernels.name };
   return { folder, state: current, isResumed: true, warnings: notes };
 }

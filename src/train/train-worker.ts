@@ -4,7 +4,7 @@ import { internalError } from '../core/errors.ts';
 import { runTraining } from './run-training.ts';
 import { type TrainerData, type TrainerMessage, toPlainError } from './trainer-messages.ts';
 
-const { task, stop, stepEventMs } = workerData as TrainerData;
+const { task, stop, stepEventMs, command } = workerData as TrainerData;
 const flag = new Int32Array(stop);
 const port = parentPort;
 if (port === null) throw internalError('train-worker must be started as a worker');
@@ -12,7 +12,7 @@ const post = (message: TrainerMessage) => port.postMessage(message);
 
 try {
   const isStopped = () => Atomics.load(flag, 0) !== 0;
-  for await (const event of runTraining(task, { isStopped, stepEventMs })) {
+  for await (const event of runTraining(task, { isStopped, stepEventMs, command })) {
     post({ kind: 'event', event });
   }
   post({ kind: 'end' });

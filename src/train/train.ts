@@ -46,7 +46,7 @@ export async function* train(
   }
   const stop = new SharedArrayBuffer(4);
   const requestStop = () => Atomics.store(new Int32Array(stop), 0, 1);
-  const trainer = startTrainer({ task, stop, stepEventMs });
+  const trainer = startTrainer({ task, stop, stepEventMs, command: process.argv });
   signal?.addEventListener('abort', requestStop);
   try {
     for (;;) {

@@ -8,6 +8,7 @@ export interface TrainerData {
   /** One int32; anything but 0 asks the trainer to stop. */
   readonly stop: SharedArrayBuffer;
   readonly stepEventMs: number;
+  readonly command: readonly string[];
 }
 
 export type TrainerMessage =
