@@ -1,19 +1,89 @@
 /**
- * igcnet: interleaved group convolution networks. Everything the `igc` command does is one of these functions.
+ * igcnet: interleaved group convolution networks. Everything that the `igc` command does is one of these
+ * functions; docs/architecture.md says how they hang together.
+ *
+ * @example
+ * import { loadModel, train } from 'igcnet';
+ * for await (const event of train({ recipe: 'digits', name: 'digits' })) {
+ *   if (event.kind === 'epoch') console.log(event.row.epoch, event.row.testAccuracy);
+ * }
+ * const model = await loadModel('runs/digits');
+ * const [probabilities] = model.classify(new Uint8Array(64)); // one 1×8×8 image
  */
+
+// Errors
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
-export { makePlan } from './plan/make-plan.ts';
-export type { Shape } from './spec/graph.ts';
-export { namedNetwork } from './spec/named-networks.ts';
-export { buildGraph, type NetSpec } from './spec/network.ts';
+// Data
+export type { ChannelStatistics, Dataset, ImageSet } from './data/dataset.ts';
+export { decodeImageFile } from './data/image-decoder.ts';
+export { type DatasetRequest, datasetNames, openDataset } from './data/open-dataset.ts';
+export { channelStatistics } from './data/statistics.ts';
+// Files
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type Safetensors,
+  type StoredTensor,
+} from './formats/safetensors.ts';
+// Kernels
+export {
+  type ChosenKernels,
+  chooseKernels,
+  type KernelChoice,
+  type KernelRequest,
+  kernelChoices,
+} from './kernels/choose.ts';
+export type {
+  Executor,
+  ForwardOptions,
+  InstantiateOptions,
+  KernelSet,
+  ModelArrays,
+  RealArray,
+  SgdOptions,
+} from './kernels/contract.ts';
+export { referenceKernels } from './kernels/reference.ts';
+// Plans
+export { type DescribeOptions, describeNetwork, descriptionText } from './plan/describe.ts';
+export { makePlan, type PlanOptions } from './plan/make-plan.ts';
+export type { Plan, Step, Tensor } from './plan/plan.ts';
+// Networks
+export type { Graph, GraphNode, Op, Shape } from './spec/graph.ts';
+export { type NamedNetwork, namedNetwork } from './spec/named-networks.ts';
+export { type BlockSpec, buildGraph, type NetSpec } from './spec/network.ts';
+export { type Cost, countCost } from './theory/cost.ts';
+// Training and using
 export {
   type ConfigOverrides,
   parseConfig,
   type RunConfig,
   resolveConfig,
 } from './train/config.ts';
-export type { Evaluation } from './train/evaluate.ts';
-export type { MetricsRow, RunSummary, TrainEvent } from './train/events.ts';
-export { evaluateRun, loadModel, predictFiles } from './train/load.ts';
-export { recipes } from './train/recipes.ts';
-export { train } from './train/train.ts';
+export type { ClassAccuracy, Evaluation } from './train/evaluate.ts';
+export type {
+  CheckpointEvent,
+  DoneEvent,
+  EpochEvent,
+  MetricsRow,
+  RunSummary,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  WarningEvent,
+} from './train/events.ts';
+export {
+  type ClassProbability,
+  type EvaluateOptions,
+  evaluateRun,
+  type FilePrediction,
+  type LoadedModel,
+  type LoadOptions,
+  loadModel,
+  type PredictOptions,
+  predictFiles,
+  type RunEvaluation,
+  type SplitName,
+} from './train/load.ts';
+export type { Preprocessing } from './train/model-file.ts';
+export { type RecipeName, recipes } from './train/recipes.ts';
+export { type TrainOptions, train } from './train/train.ts';

@@ -37,12 +37,10 @@ export function replaceFile(file: string, bytes: Uint8Array | string): void {
 
 /** Replaces a folder and everything in it; after a crash `findFolder` finds the old or the new one, whole. */
 export function replaceFolder(folder: string, files: readonly FileContent[]): void {
-  const [fresh, old] = [`${folder}.new`, oldName(folder)];
+  const [fresh, old] = [newName(folder), oldName(folder)];
+  settleFolder(folder);
   failAsWriteError(folder, () => {
     mkdirSync(path.dirname(folder), { recursive: true });
-    if (!existsSync(folder) && existsSync(old)) renameSync(old, folder);
-    rmSync(old, { recursive: true, force: true });
-    rmSync(fresh, { recursive: true, force: true });
     try {
       mkdirSync(fresh);
       for (const { name, bytes } of files) writeDurably(path.join(fresh, name), bytes);
@@ -55,6 +53,16 @@ export function replaceFolder(folder: string, files: readonly FileContent[]): vo
     renameSync(fresh, folder);
     syncFolder(path.dirname(folder));
     rmSync(old, { recursive: true, force: true });
+  });
+}
+
+/** Undoes what a kill during `replaceFolder` may have left: the folder is there or nothing is. */
+export function settleFolder(folder: string): void {
+  const old = oldName(folder);
+  failAsWriteError(folder, () => {
+    if (!existsSync(folder) && existsSync(old)) renameSync(old, folder);
+    rmSync(old, { recursive: true, force: true });
+    rmSync(newName(folder), { recursive: true, force: true });
   });
 }
 
@@ -94,6 +102,10 @@ export function appendDurably(file: string, text: string): void {
       closeSync(descriptor);
     }
   });
+}
+
+function newName(folder: string): string {
+  return `${folder}.new`;
 }
 
 function oldName(folder: string): string {

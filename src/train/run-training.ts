@@ -11,6 +11,7 @@ import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
 import { countCost } from '../theory/cost.ts';
 import {
   checkpointFiles,
+  checkpointFolder,
   findCheckpoint,
   newState,
   readState,
@@ -18,6 +19,7 @@ import {
   type TrainState,
 } from './checkpoint.ts';
 import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.ts';
+import { settleFolder } from './durable-files.ts';
 import { describeEnvironment } from './environment.ts';
 import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
 import { initializeModel } from './model.ts';
@@ -120,6 +122,7 @@ function openResumed(
 ): Opened {
   const { model, stepsPerEpoch, card } = training;
   const { kernels } = choice;
+  for (const which of ['last', 'best'] as const) settleFolder(checkpointFolder(folder, which));
   const last = findCheckpoint(folder, 'last');
   const state = last ? readState(last) : beginModel(config, model);
   const notes: string[] = [];
