@@ -17,7 +17,6 @@ export type ConfigOverrides = DeepPartial<RunConfig>;
 
 export type DataConfig = RunConfig['data'];
 export type OptimizerConfig = RunConfig['optimizer'];
-export type ScheduleConfig = RunConfig['schedule'];
 
 type DeepPartial<T> = T extends readonly unknown[]
   ? T
