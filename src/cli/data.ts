@@ -50,7 +50,9 @@ function reportText(report: DatasetReport): string {
     ...table,
     '',
     ...findings(report),
-    ...(skipped.length > 0 ? [`${skipped.length} files skipped:`] : []),
+    ...(skipped.length > 0
+      ? [`${formatCount(skipped.length)} ${skipped.length === 1 ? 'file' : 'files'} skipped:`]
+      : []),
     ...skipped.map((reason) => `  ${reason}`),
   ].join('\n');
 }

@@ -4,6 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
+import { nameFlagsInHint } from './options.ts';
 
 export interface Failure {
   /** What to print on stderr; empty when there is nothing to say. */
@@ -30,7 +31,7 @@ const worldCodes: ReadonlyMap<string, string> = new Map([
 export function describeFailure(error: unknown, command = 'igc'): Failure {
   if (error instanceof CommanderError) return describeUsage(error, command);
   if (error instanceof IgcError) {
-    return { message: error.message, exitCode: exitCodes[error.kind] };
+    return { message: nameFlagsInHint(error.message), exitCode: exitCodes[error.kind] };
   }
   const code = systemCodeOf(error);
   if (code !== undefined && worldCodes.has(code)) {

@@ -237,6 +237,26 @@ export function nameFlagIn(error: unknown, flagOf: FlagValues['flagOf']): unknow
   return error;
 }
 
+/** Names of the library that its hints use, as this command calls them. */
+const hintNames: readonly (readonly [name: string, flag: string])[] = [
+  ['skipBad', '--skip-bad'],
+  ['dataDir', '--data-dir'],
+  ...configFlags
+    .filter(({ path, alias }) => path.includes('.') && !alias)
+    .map(({ path, flags }) => [path, /--[\w-]+/.exec(flags)![0]] as const),
+];
+
+/** The message with flags instead of the library's names in its hint (what stands after the last `;`). */
+export function nameFlagsInHint(message: string): string {
+  const at = message.lastIndexOf('; ');
+  if (at < 0) return message;
+  const hint = hintNames.reduce((text, [name, flag]) => {
+    const escaped = name.replace('.', '\\.');
+    return text.replace(new RegExp(`(?<![\\w.-])${escaped}(?![\\w.])`, 'g'), flag);
+  }, message.slice(at));
+  return message.slice(0, at) + hint;
+}
+
 /** Sets `target.a.b` for the path `a.b`; a value on the way that is no object is replaced. */
 export function setPath(target: Record<string, unknown>, path: string, value: unknown): void {
   const keys = path.split('.');

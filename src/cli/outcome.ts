@@ -17,7 +17,14 @@ export function resultText(summary: RunSummary, folder: string): string {
       'time',
       `${formatDuration(summary.wallMs)}, ${Math.round(summary.imagesPerSecond).toLocaleString('en-US')} images/s with ${summary.kernels}`,
     ],
-    ...(summary.skippedFiles > 0 ? [['skipped', `${summary.skippedFiles} bad files`]] : []),
+    ...(summary.skippedFiles > 0
+      ? [
+          [
+            'skipped',
+            `${summary.skippedFiles} bad image ${summary.skippedFiles === 1 ? 'file' : 'files'}`,
+          ],
+        ]
+      : []),
     ['run folder', shortPath(folder)],
   ];
   return textTable([{ title: '' }, { title: '' }], rows)

@@ -1,9 +1,10 @@
 /** Runs the built command in a process of its own, as a user would, in a folder that is thrown away. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { encode } from 'fast-png';
 import { afterAll, beforeAll } from 'vitest';
 
 const script = fileURLToPath(new URL('../../dist/cli/igc.js', import.meta.url));
@@ -68,6 +69,28 @@ export function temporaryFolder(): () => string {
 /** A network that trains in well under a second, on made-up data. */
 export const tinyRun = [
   ...['--net', 'IGC-L2M2', '--depth', '5', '--data', 'synthetic'],
-  ...['--set', 'data.synthetic={classes: 3, channels: 3, size: 8, train: 48, test: 24}'],
+  ...['--set', 'data.synthetic={classes: 3, count: 48, testCount: 24, height: 8, width: 8}'],
   ...['--batch', '16', '--epochs', '2', '--threads', '1'],
 ] as const;
+
+/** The same network on a folder of images. */
+export const tinyFolderRun = [
+  ...['--net', 'IGC-L2M2', '--depth', '5', '--img-size', '8'],
+  ...['--batch', '4', '--epochs', '1', '--threads', '1'],
+] as const;
+
+/** Writes a PNG of one colour, different for each index. */
+export function writeImage(file: string, index: number): void {
+  const [width, height] = [12, 10];
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i++) data[i] = (37 * index + 80 * (i % 3) + i) % 256;
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, encode({ width, height, data, channels: 3, depth: 8 }));
+}
+
+/** `root/<class>/<i>.png`, `count` images a class. */
+export function writeClasses(root: string, classes: readonly string[], count = 5): void {
+  for (const [label, name] of classes.entries()) {
+    for (let i = 0; i < count; i++) writeImage(path.join(root, name, `${i}.png`), 10 * label + i);
+  }
+}

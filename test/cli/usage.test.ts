@@ -77,7 +77,7 @@ describe('igc, called wrongly', () => {
       '__proto__.epochs=3',
       '--print-config',
     ]);
-    expect(stderr).toMatch(/^__proto__: unknown option/);
+    expect(stderr).toMatch(/^__proto__\.epochs: unknown option/);
     expect(code).toBe(2);
   });
 });

@@ -1,0 +1,108 @@
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { runIgc, temporaryFolder, tinyFolderRun, writeClasses } from './run-igc.ts';
+
+const folder = temporaryFolder();
+
+/** Runs `train` on data that it must refuse before it writes anything. */
+async function refused(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await runIgc(['train', ...args], { cwd: folder() });
+  expect([code, stdout]).toEqual([3, '']);
+  expect(stderr).not.toMatch(/^\s+at /m);
+  return stderr;
+}
+
+describe('igc train, given bad images', () => {
+  const onFolder = (name: string) => refused(['--data', `./${name}`, ...tinyFolderRun]);
+
+  it('refuses a folder that is missing', async () => {
+    expect(await onFolder('none')).toMatch(/^folder: .*must be an existing folder, got \.\/none/);
+  });
+
+  it('refuses one class only', async () => {
+    writeClasses(path.join(folder(), 'one'), ['cat']);
+    expect(await onFolder('one')).toMatch(/must hold at least two classes, got only "cat"/);
+  });
+
+  it('names a class without images', async () => {
+    writeClasses(path.join(folder(), 'gap'), ['cat', 'dog']);
+    mkdirSync(path.join(folder(), 'gap', 'emu'));
+    expect(await onFolder('gap')).toMatch(/every class must have images, got none in gap.emu/);
+  });
+
+  it('names the undecodable image and the flag that leaves it out', async () => {
+    writeClasses(path.join(folder(), 'bad'), ['cat', 'dog']);
+    writeFileSync(path.join(folder(), 'bad', 'dog', 'x.png'), 'no image');
+    const stderr = await onFolder('bad');
+    expect(stderr).toMatch(/^bad.dog.x\.png: must be a decodable image, got .+--skip-bad/);
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('goes on with --skip-bad, and counts and names what it left out', async () => {
+    writeClasses(path.join(folder(), 'skip'), ['cat', 'dog'], 12);
+    writeFileSync(path.join(folder(), 'skip', 'dog', 'x.png'), 'no image');
+    const args = ['--data', './skip', '--skip-bad', '--name', 'skipped', ...tinyFolderRun];
+    const { code, stdout, stderr } = await runIgc(['train', ...args, '--json'], { cwd: folder() });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/warning: 1 file was left out, the first is skip.dog.x\.png/);
+    expect(JSON.parse(stdout)).toMatchObject({ skippedFiles: 1, dataset: 'folder' });
+  });
+});
+
+describe('igc train, given bad CIFAR files', () => {
+  const onCifar = () => refused(['--data', 'cifar10', '--data-dir', 'cifar']);
+
+  it('says what is missing and where to get it', async () => {
+    const stderr = await refused(['--data', 'cifar10', '--data-dir', 'nothing']);
+    expect(stderr).toMatch(/needs a folder that holds data_batch_1\.bin, .*test_batch\.bin/);
+    expect(stderr).toMatch(/cifar-10-binary\.tar\.gz/);
+    expect(stderr).toMatch(/as --data-dir$/m);
+  });
+
+  it('names the file that is truncated or too long, and its size', async () => {
+    const cifar = path.join(folder(), 'cifar');
+    mkdirSync(cifar);
+    for (const name of [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`).concat('test_batch.bin')) {
+      writeFileSync(path.join(cifar, name), '');
+      truncateSync(path.join(cifar, name), 30_730_000); // a hole: no disk space
+    }
+    truncateSync(path.join(cifar, 'data_batch_3.bin'), 30_729_999);
+    expect(await onCifar()).toBe(
+      'cifar10: data_batch_3.bin has 30729999 bytes, expected 30730000 (10000 records of 3073); the file is truncated\n',
+    );
+    truncateSync(path.join(cifar, 'data_batch_3.bin'), 30_730_001);
+    expect(await onCifar()).toMatch(
+      /data_batch_3\.bin has 30730001 bytes.*; the file is too long$/m,
+    );
+  });
+});
+
+describe('igc data check', () => {
+  it('counts classes and splits and finds duplicates', async () => {
+    writeClasses(path.join(folder(), 'good/train'), ['cat', 'dog'], 4);
+    writeClasses(path.join(folder(), 'good/test'), ['cat', 'dog'], 2);
+    const { code, stdout, stderr } = await runIgc(['data', 'check', './good'], { cwd: folder() });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('folder: 3×32×32 images, 2 classes');
+    expect(stdout).toMatch(/^cat +4 +2$/m);
+    expect(stdout).toMatch(/^in all +8 +4$/m);
+    expect(stdout).toContain('4 images of test are in train, too');
+  });
+
+  it('gives the same as JSON', async () => {
+    const { stdout } = await runIgc(['data', 'check', '--data', 'digits', '--json']);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ name: 'digits', channels: 1, height: 8, width: 8 });
+    expect(report.splits.map((split: { count: number }) => split.count)).toEqual([1438, 359]);
+  });
+
+  it('lists the skipped files', async () => {
+    writeClasses(path.join(folder(), 'list'), ['cat', 'dog'], 12);
+    writeFileSync(path.join(folder(), 'list', 'cat', 'x.png'), 'no image');
+    const args = ['data', 'check', './list', '--skip-bad'];
+    const { code, stdout } = await runIgc(args, { cwd: folder() });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/1 file skipped:\n {2}list.cat.x\.png: must be a decodable image/);
+  });
+});
