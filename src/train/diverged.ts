@@ -28,7 +28,7 @@ export function divergedError(divergence: Divergence): IgcError {
       got: `${got} at step ${step} (epoch ${epoch})${where}`,
       hint:
         `the last good checkpoint is ${checkpoint.folder} (${checkpoint.epoch} epochs, ` +
-        `${checkpoint.step} steps); try a lower optimizer.learningRate or schedule.warmupEpochs`,
+        `${checkpoint.step} steps); try a lower optimizer.learningRate, or a warm-up (schedule.warmupEpochs)`,
     }),
   );
 }
