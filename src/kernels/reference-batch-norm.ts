@@ -42,7 +42,7 @@ export function useRunningAverages(run: Run): void {
  * Training: mean and biased variance of x per replica and channel (two passes, in order of images), then
  * running ← oldWeight·running + (1 − oldWeight)·(mean over replicas), the variance taken unbiased, n/(n − 1).
  *
- * @source facts.md "Ours"; MXNet's data parallelism has the same per-device statistics
+ * @source docs/paper.md, "Ours"; MXNet's data parallelism has the same per-device statistics
  */
 export function takeStatistics(run: Run, index: number, tensor: Tensor, view: TensorView): void {
   const { plan, model, oldWeight } = run;
