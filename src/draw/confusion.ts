@@ -23,6 +23,7 @@ const faint = '#65717e';
 const rightColour = [31, 95, 168] as const;
 const wrongColour = [204, 84, 24] as const;
 const longestName = 22;
+const legendWidth = 380;
 
 /** Where things are, in pixels. */
 interface Geometry {
@@ -73,7 +74,7 @@ function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function layOut({ classes }: ConfusionPicture): Geometry {
+function layOut({ classes, title, subtitle }: ConfusionPicture): Geometry {
   const n = classes.length;
   const cell = n <= 12 ? 46 : n <= 25 ? 32 : Math.max(3, Math.min(18, Math.floor(1000 / n)));
   const font = n <= 12 ? 13 : Math.max(8, Math.min(11, cell));
@@ -90,7 +91,12 @@ function layOut({ classes }: ConfusionPicture): Geometry {
     left,
     top,
     side,
-    width: Math.max(left + side + 110, 420),
+    width: Math.max(
+      left + side + 110,
+      left + legendWidth,
+      40 + displayWidth(title) * 10.5,
+      40 + displayWidth(subtitle) * 7,
+    ),
     height: top + side + 66,
   };
 }
@@ -270,11 +276,13 @@ function legend({ left, top, side }: Geometry): readonly string[] {
   return [...ramp('right', true, left), ...ramp('wrong', false, left + 190)];
 }
 
+/** The beginning and the end of a long name: what tells names apart is often at the end. */
 function shortName(name: string): string {
   const characters = [...name];
-  return characters.length <= longestName
-    ? name
-    : `${characters.slice(0, longestName - 1).join('')}…`;
+  if (characters.length <= longestName) return name;
+  const end = 7;
+  const start = characters.slice(0, longestName - 1 - end).join('');
+  return `${start}…${characters.slice(-end).join('')}`;
 }
 
 function percent(share: number): string {

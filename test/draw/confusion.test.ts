@@ -36,7 +36,7 @@ describe('confusionSvg', () => {
   });
 
   it('escapes names and shortens long ones', () => {
-    const classes = ['<b>&"', 'x'.repeat(40)];
+    const classes = ['<b>&"', `${'x'.repeat(40)}yellow`];
     const svg = confusionSvg({
       ...words,
       classes,
@@ -46,7 +46,7 @@ describe('confusionSvg', () => {
       ],
     });
     expect(svg).toContain('&lt;b&gt;&amp;&quot;');
-    expect(svg).toContain(`>${'x'.repeat(21)}…</text>`);
+    expect(svg).toContain(`>${'x'.repeat(14)}…xyellow</text>`);
   });
 
   it('leaves a class without images blank', () => {
