@@ -1,5 +1,6 @@
 // Builds the native kernels with node-gyp when they are missing or older than their sources. Where there is no
-// compiler it says so in one line and succeeds: everything also runs without them, only slower.
+// compiler it says so in one line and succeeds: everything also runs without them, only slower. N-API is stable, so
+// one build serves every version of Node.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,7 +17,7 @@ const sources = readdirSync(native, { withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => entry.name)
   .sort();
-const hash = createHash('sha256').update(`${process.version} ${process.arch} ${process.platform}`);
+const hash = createHash('sha256').update(`${process.arch} ${process.platform}`);
 for (const file of sources) hash.update(file).update(readFileSync(join(native, file)));
 const stamp = hash.digest('hex');
 

@@ -70,9 +70,9 @@ export interface Executor {
   backward(): void;
   /** Mean loss over the batch's `count` images. */
   loss(): number;
-  /** Loss of each of the `count` images. */
+  /** Loss of each of the `count` images; valid until the next forward. */
   losses(): Float64Array;
-  /** The output tensor as [count][C·H·W] (the logits of a whole network). */
+  /** The output tensor as [count][C·H·W] (the logits of a whole network); valid until the next forward. */
   output(): RealArray;
   /** A tensor's stored values, or its gradient slot, as [batch][C][H][W]. */
   readTensor(id: number): RealArray;

@@ -98,8 +98,11 @@ function executor(run: Run): Executor {
       for (let i = 0; i < count; i++) sum += losses[i]!;
       return sum / count;
     },
-    losses: () => losses.slice(0, count),
-    output: () => sliceOf(activations, tensor(plan.output).offset, count * perImage(plan.output)),
+    losses: () => losses.subarray(0, count),
+    output() {
+      const { offset } = tensor(plan.output);
+      return activations.subarray(offset, offset + count * perImage(plan.output));
+    },
     readTensor: (id) => sliceOf(activations, tensor(id).offset, tensor(id).size),
     readGradient: (id) => sliceOf(gradients, tensor(id).gradientOffset, tensor(id).size),
     writeGradient: (id, values) => gradients.set(values, tensor(id).gradientOffset),
