@@ -21,7 +21,7 @@ typedef int32_t VI __attribute__((vector_size(LANES * 4)));
 
 // f - 0 is f whatever its sign, so this is a broadcast and no arithmetic.
 INLINE V splat(float f) { return f - V{}; }
-INLINE V rectify(V x) { return x > 0.0f ? x : V{}; }
+INLINE V rectify(V x) { return x < 0.0f ? V{} : x; }  // a NaN stays one, so that divergence shows
 
 INLINE double laneSum(V v) {
   double sum = 0;
