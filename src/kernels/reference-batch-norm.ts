@@ -1,7 +1,8 @@
 /**
- * Batch norm of the reference kernels: statistics per replica, one update of the running averages, and backward.
- * The values x that it normalises are a tensor read through `view`: raw where the batch norm is itself part of the
- * tensor's view, view(in) for a step of its own. Letters: n values per channel and replica.
+ * Batch norm of the reference kernels: statistics per replica, one update of the running averages,
+ * and backward. The values x that it normalises are a tensor read through `view`: raw where the
+ * batch norm is itself part of the tensor's view, view(in) for a step of its own. Letters: n values
+ * per channel and replica.
  */
 import { imagesPerReplica, type Tensor, type TensorView } from '../plan/plan.ts';
 import {
@@ -13,6 +14,7 @@ import {
   replicaOf,
 } from './reference-run.ts';
 
+/** Room for the numbers of a batch norm. */
 export function newStatistics(channels: number, replicas: number): BatchStatistics {
   const numbers = () => new Float64Array(replicas * channels);
   return {
@@ -39,8 +41,9 @@ export function useRunningAverages(run: Run): void {
 }
 
 /**
- * Training: mean and biased variance of x per replica and channel (two passes, in order of images), then
- * running ← oldWeight·running + (1 − oldWeight)·(mean over replicas), the variance taken unbiased, n/(n − 1).
+ * Training: mean and biased variance of x per replica and channel (two passes, in order of images),
+ * then running ← oldWeight·running + (1 − oldWeight)·(mean over replicas), the variance taken
+ * unbiased, n/(n − 1).
  *
  * @source docs/paper.md, "Ours"; MXNet's data parallelism has the same per-device statistics
  */
@@ -111,7 +114,8 @@ function setScale(
 }
 
 /**
- * Σ dy and Σ dy·x̂ per replica, dy the gradient slot of `output`; writes dγ = Σ dy·x̂ and dβ = Σ dy over all replicas.
+ * Σ dy and Σ dy·x̂ per replica, dy the gradient slot of `output`; writes dγ = Σ dy·x̂ and dβ = Σ dy
+ * over all replicas.
  */
 export function takeGradientSums(
   run: Run,
@@ -153,7 +157,10 @@ export function takeGradientSums(
   }
 }
 
-/** `run.dPlane` ← dx = scale·(dy − Σdy/n − x̂·Σdy·x̂/n) for one channel of one image, after `takeGradientSums`. */
+/**
+ * `run.dPlane` ← dx = scale·(dy − Σdy/n − x̂·Σdy·x̂/n) for one channel of one image, after
+ * `takeGradientSums`.
+ */
 export function readInputGradientPlane(
   run: Run,
   index: number,

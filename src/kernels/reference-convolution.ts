@@ -1,12 +1,8 @@
 /**
- * Grouped convolution of the reference kernels, forward and backward. It sums over all taps of one output channel,
- * in the order of the weights, along runs of contiguous pixels: fast enough in plain JavaScript to train with.
- *
- * The inputs of a group are copied through their view into zero-padded scratch planes, split into s·s phases for
- * stride s (pixel (y, x) goes to phase (y mod s, x mod s)), so that tap (ky, kx) of every output pixel lies at one
- * fixed distance, whatever the stride. A row is `pitch` long, and its zeros on the left serve the row above as
- * zeros on the right. Output planes have the same pitch; the columns past the output's width are never used.
- * Letters: I, O channels in and out of a group; K taps per input channel.
+ * Grouped convolution of the reference kernels, forward and backward. It sums over all taps of one
+ * output channel, in the order of the weights, along runs of contiguous pixels: fast enough in
+ * plain JavaScript to train with.
+ * Letters: I, O channels in and out of a group.
  */
 import type { ConvStep, Tensor } from '../plan/plan.ts';
 import {
@@ -22,110 +18,10 @@ import {
   rawView,
   readPlane,
 } from './reference-run.ts';
+import type { Convolution } from './reference-scratch.ts';
+import { addTaps, dotTaps } from './reference-taps.ts';
 
-/** Where things lie in the scratch planes of one convolution, and the planes. */
-export interface Convolution {
-  readonly pitch: number;
-  /** Elements of one phase, of one input plane (all phases), and of one output plane with zeros around. */
-  readonly phaseSize: number;
-  readonly inputPlane: number;
-  readonly outputPlane: number;
-  /** Zeros before an output plane: the farthest tap. */
-  readonly margin: number;
-  /** Scratch position of each input pixel within its plane. */
-  readonly pixels: Int32Array;
-  /** Length of the run from the first to the last output pixel. */
-  readonly run: number;
-  /** Distance of each tap of an output channel: [I][K]. */
-  readonly taps: Int32Array;
-  readonly phases: readonly Phase[];
-  readonly input: Float64Array;
-  readonly dOut: Float64Array;
-  readonly sum: Float64Array;
-  /** One group's weights: [O][I][K] forward, in the order of `backwardWeights` backward. */
-  readonly weights: Float64Array;
-  /** Where [I][phase][taps of the phase] find their weights within the group's. */
-  readonly backwardWeights: Int32Array;
-  readonly dWeights: Float64Array;
-}
-
-/** The taps that reach one phase of the input, seen from there: [O][taps of the phase]. */
-interface Phase {
-  readonly start: number;
-  readonly length: number;
-  /** Distances into `dOut`. */
-  readonly taps: Int32Array;
-  /** Their weights relative to those of the group's first input channel, o·I·K + k. */
-  readonly weights: readonly number[];
-  /** Taps of the phases before. */
-  readonly firstTap: number;
-}
-
-export function planConvolution(step: ConvStep, input: Tensor, output: Tensor): Convolution {
-  const { kernelH, kernelW, stride, padH, padW, groups } = step;
-  const I = step.inChannels / groups;
-  const O = step.outChannels / groups;
-  const K = kernelH * kernelW;
-  const pitch = Math.max(Math.ceil((input.width + padW) / stride), output.width);
-  const rows = Math.ceil((input.height + 2 * padH) / stride);
-  const phaseSize = rows * pitch + kernelW;
-  const inputPlane = stride * stride * phaseSize;
-  const distance = (y: number, x: number) =>
-    Math.floor(y / stride) * pitch + Math.floor(x / stride);
-  const phaseOf = (y: number, x: number) => (y % stride) * stride + (x % stride);
-  const tapAt = (k: number) => [Math.floor(k / kernelW), k % kernelW] as const;
-  const place = (y: number, x: number) => phaseOf(y, x) * phaseSize + distance(y, x);
-  const margin = distance(kernelH - 1, kernelW - 1);
-  const outputPlane = margin + phaseSize;
-
-  let firstTap = 0;
-  const phases = Array.from({ length: stride * stride }, (_, phase): Phase => {
-    const taps: number[] = [];
-    const weights: number[] = [];
-    for (let o = 0; o < O; o++) {
-      for (let k = 0; k < K; k++) {
-        const [ky, kx] = tapAt(k);
-        if (phaseOf(ky, kx) !== phase) continue;
-        taps.push(o * outputPlane + margin - distance(ky, kx));
-        weights.push(o * I * K + k);
-      }
-    }
-    // Rows of the phase that hold pixels of the image.
-    const py = Math.floor(phase / stride);
-    const firstRow = Math.max(0, Math.ceil((padH - py) / stride));
-    const endRow = Math.floor((padH + input.height - 1 - py) / stride) + 1;
-    const start = firstRow * pitch;
-    const length = Math.max(0, endRow - firstRow) * pitch;
-    const result = { start, length, taps: Int32Array.from(taps), weights, firstTap };
-    firstTap += taps.length;
-    return result;
-  });
-  const inOrder = phases.flatMap((phase) => phase.weights);
-  return {
-    pitch,
-    phaseSize,
-    inputPlane,
-    outputPlane,
-    margin,
-    pixels: Int32Array.from({ length: input.height * input.width }, (_, i) =>
-      place(Math.floor(i / input.width) + padH, (i % input.width) + padW),
-    ),
-    run: (output.height - 1) * pitch + output.width,
-    taps: Int32Array.from({ length: I * K }, (_, t) => {
-      return Math.floor(t / K) * inputPlane + place(...tapAt(t % K));
-    }),
-    phases,
-    input: new Float64Array(I * inputPlane),
-    dOut: new Float64Array(O * outputPlane),
-    sum: new Float64Array(Math.max(inputPlane, (output.height + 1) * pitch)),
-    weights: new Float64Array(O * I * K),
-    backwardWeights: Int32Array.from({ length: O * I * K }, (_, j) => {
-      return inOrder[j % (O * K)]! + Math.floor(j / (O * K)) * K;
-    }),
-    dWeights: new Float64Array(step.outChannels * I * K),
-  };
-}
-
+/** Writes the raw output; in training also takes the statistics of the batch norm in its view. */
 export function convolveForward(run: Run, step: ConvStep): void {
   const scratch = run.convolutions.get(step)!;
   const input = run.plan.tensors[step.inputs[0]!]!;
@@ -151,8 +47,8 @@ export function convolveForward(run: Run, step: ConvStep): void {
 }
 
 /**
- * Turns the output's gradient into that of its raw values where its view has a batch norm (in place), writes dWeight
- * and dBias, and writes or adds dIn.
+ * Turns the output's gradient into that of its raw values where its view has a batch norm (in
+ * place), writes dWeight and dBias, and writes or adds dIn.
  */
 export function convolveBackward(run: Run, step: ConvStep): void {
   const scratch = run.convolutions.get(step)!;
@@ -293,98 +189,5 @@ function writeBiasGradient(run: Run, step: ConvStep, output: Tensor): void {
       for (let i = 0; i < size; i++) total += gradients[from + i]!;
     }
     run.model.gradients[step.bias + o] = total;
-  }
-}
-
-/**
- * target[at + x] += Σ_t weights[first + t] · source[from + taps[t] + x], x < length, in order of t. Six taps at a time, since
- * 3×3 kernels and the paper's group sizes have multiples of six.
- */
-function addTaps(
-  target: Float64Array,
-  at: number,
-  length: number,
-  source: Float64Array,
-  from: number,
-  taps: Int32Array,
-  weights: Float64Array,
-  first: number,
-): void {
-  let t = 0;
-  for (; t + 6 <= taps.length; t += 6) {
-    const w0 = weights[first + t]!;
-    const w1 = weights[first + t + 1]!;
-    const w2 = weights[first + t + 2]!;
-    const w3 = weights[first + t + 3]!;
-    const w4 = weights[first + t + 4]!;
-    const w5 = weights[first + t + 5]!;
-    const s0 = from + taps[t]!;
-    const s1 = from + taps[t + 1]!;
-    const s2 = from + taps[t + 2]!;
-    const s3 = from + taps[t + 3]!;
-    const s4 = from + taps[t + 4]!;
-    const s5 = from + taps[t + 5]!;
-    for (let x = 0; x < length; x++) {
-      target[at + x]! +=
-        w0 * source[s0 + x]! +
-        w1 * source[s1 + x]! +
-        w2 * source[s2 + x]! +
-        w3 * source[s3 + x]! +
-        w4 * source[s4 + x]! +
-        w5 * source[s5 + x]!;
-    }
-  }
-  for (; t < taps.length; t++) {
-    const w = weights[first + t]!;
-    const s = from + taps[t]!;
-    for (let x = 0; x < length; x++) target[at + x]! += w * source[s + x]!;
-  }
-}
-
-/** sums[at + t] += Σ_x d[from + x] · source[taps[t] + x], x < length; six taps at a time. */
-function dotTaps(
-  sums: Float64Array,
-  at: number,
-  d: Float64Array,
-  from: number,
-  length: number,
-  source: Float64Array,
-  taps: Int32Array,
-): void {
-  let t = 0;
-  for (; t + 6 <= taps.length; t += 6) {
-    const s0 = taps[t]!;
-    const s1 = taps[t + 1]!;
-    const s2 = taps[t + 2]!;
-    const s3 = taps[t + 3]!;
-    const s4 = taps[t + 4]!;
-    const s5 = taps[t + 5]!;
-    let a0 = 0;
-    let a1 = 0;
-    let a2 = 0;
-    let a3 = 0;
-    let a4 = 0;
-    let a5 = 0;
-    for (let x = 0; x < length; x++) {
-      const value = d[from + x]!;
-      a0 += value * source[s0 + x]!;
-      a1 += value * source[s1 + x]!;
-      a2 += value * source[s2 + x]!;
-      a3 += value * source[s3 + x]!;
-      a4 += value * source[s4 + x]!;
-      a5 += value * source[s5 + x]!;
-    }
-    sums[at + t]! += a0;
-    sums[at + t + 1]! += a1;
-    sums[at + t + 2]! += a2;
-    sums[at + t + 3]! += a3;
-    sums[at + t + 4]! += a4;
-    sums[at + t + 5]! += a5;
-  }
-  for (; t < taps.length; t++) {
-    const s = taps[t]!;
-    let a = 0;
-    for (let x = 0; x < length; x++) a += d[from + x]! * source[s + x]!;
-    sums[at + t]! += a;
   }
 }

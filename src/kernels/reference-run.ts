@@ -1,11 +1,11 @@
 /**
- * What the reference kernels share while a plan runs: its arenas, its scratch memory, and how one channel of one
- * image is read through a view and how its gradient is added. Plain [image][channel][y][x] (lanes = 1); sums are
- * float64 whatever the arenas store.
+ * What the reference kernels share while a plan runs: its arenas, its scratch memory, and how one
+ * channel of one image is read through a view and how its gradient is added. Plain
+ * [image][channel][y][x] (lanes = 1); sums are float64 whatever the arenas store.
  */
 import type { ConvStep, Plan, Tensor, TensorView } from '../plan/plan.ts';
 import type { ModelArrays, RealArray } from './contract.ts';
-import type { Convolution } from './reference-convolution.ts';
+import type { Convolution } from './reference-scratch.ts';
 
 /** Numbers of one batch norm, each [replica][channel]. */
 export interface BatchStatistics {
@@ -52,6 +52,7 @@ export function planeStart(tensor: Tensor, image: number, channel: number): numb
   return (image * tensor.channels + channel) * planeSize(tensor);
 }
 
+/** The part of the batch whose statistics an image belongs to. */
 export function replicaOf(run: Run, image: number): number {
   return Math.floor(image / run.plan.blocksPerReplica);
 }
@@ -96,7 +97,9 @@ export function readGradientPlane(run: Run, tensor: Tensor, image: number, chann
   for (let i = 0; i < size; i++) dPlane[i] = gradients[from + i]!;
 }
 
-/** Makes a slot ready for `addGradientPlane`: zeros, unless earlier contributions are to be kept. */
+/**
+ * Makes a slot ready for `addGradientPlane`: zeros, unless earlier contributions are to be kept.
+ */
 export function openGradient(run: Run, tensor: Tensor, mode: 'none' | 'write' | 'add'): void {
   if (mode !== 'write') return;
   run.gradients.fill(0, tensor.gradientOffset, tensor.gradientOffset + tensor.size);

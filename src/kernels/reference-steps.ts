@@ -1,6 +1,6 @@
 /**
- * What every step kind means, forward and backward: one row each, a missing row does not compile. Convolution and
- * batch norm have files of their own. Letters: s label smoothing.
+ * What every step kind means, forward and backward: one row each, a missing row does not compile.
+ * Convolution and batch norm have files of their own. Letters: s label smoothing.
  */
 import type { LossStep, StepKind, StepOf, Tensor } from '../plan/plan.ts';
 import {
@@ -27,6 +27,7 @@ interface StepRule<K extends StepKind> {
   backward(run: Run, step: StepOf<K>): void;
 }
 
+/** One row per step kind. */
 export const stepRules: { readonly [K in StepKind]: StepRule<K> } = {
   conv: { forward: convolveForward, backward: convolveBackward },
   permute: { forward: permuteForward, backward: permuteBackward },
@@ -162,7 +163,9 @@ function addBackward(run: Run, step: StepOf<'add'>): void {
   }
 }
 
-/** `run.dPlane` ← the gradient slot where the stored value, a ReLU's result, is positive, else 0. */
+/**
+ * `run.dPlane` ← the gradient slot where the stored value, a ReLU's result, is positive, else 0.
+ */
 function readOpenGradientPlane(run: Run, tensor: Tensor, image: number, channel: number): void {
   const { activations, dPlane } = run;
   const from = tensor.offset + planeStart(tensor, image, channel);
@@ -225,7 +228,10 @@ function target({ smoothing, classes }: LossStep, label: number, k: number): num
   return (k === label ? 1 - smoothing : 0) + smoothing / classes;
 }
 
-/** `run.plane` ← log softmax of one image's logits, less their largest first, so that nothing overflows. */
+/**
+ * `run.plane` ← log softmax of one image's logits, less their largest first, so that nothing
+ * overflows.
+ */
 function readLogSoftmax(run: Run, step: LossStep, image: number): void {
   const { plane } = run;
   const input = inputOf(run, step);

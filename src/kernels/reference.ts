@@ -1,6 +1,7 @@
 /**
- * The reference kernels: plain loops that define what every step means, against which fast kernels are proved; in
- * float32 they are also what runs where nothing faster does. One image per block (lanes = 1), one thread.
+ * The reference kernels: plain loops that define what every step means, against which fast kernels
+ * are proved; in float32 they are also what runs where nothing faster does. One image per block
+ * (lanes = 1), one thread.
  */
 import type { ConvStep, Plan, Step, StepKind, StepOf, Tensor } from '../plan/plan.ts';
 import type {
@@ -12,8 +13,8 @@ import type {
   SgdOptions,
 } from './contract.ts';
 import { newStatistics, useRunningAverages } from './reference-batch-norm.ts';
-import { type Convolution, planConvolution } from './reference-convolution.ts';
 import type { Run } from './reference-run.ts';
+import { type Convolution, planConvolution } from './reference-scratch.ts';
 import { stepRules } from './reference-steps.ts';
 
 /** The kernel set that stores numbers in that arithmetic; sums are float64 in both. */

@@ -1,6 +1,7 @@
 /**
- * The case table of the kernels' tests: every step kind alone and in the combinations that networks have, at sizes
- * around the vector widths 4, 8 and 16. Kept small, so that every kernel set runs all of them.
+ * The case table of the kernels' tests: every step kind alone and in the combinations that networks
+ * have, at sizes around the vector widths 4, 8 and 16. Kept small, so that every kernel set runs
+ * all of them.
  */
 import { interleave, repeatChannels, restore } from '../../src/core/permutation.ts';
 import {
@@ -286,7 +287,10 @@ function igcCase(L: number, M: number, batch: number, options: Options = {}): Ca
   );
 }
 
-/** ε that keeps the gradient of what a batch norm makes irrelevant (the scale of a channel) measurable. */
+/**
+ * ε that keeps the gradient of what a batch norm makes irrelevant (the scale of a channel)
+ * measurable.
+ */
 const largeEpsilon = 0.1;
 
 const blocks: readonly Case[] = [

@@ -1,6 +1,7 @@
 /**
- * Is every kernel set the same function? Each case of the table on each set, folded and not, in training and in
- * inference, against the float64 reference that runs one step per node. One row alone: `-t "a 1×1 convolution"`.
+ * Is every kernel set the same function? Each case of the table on each set, folded and not, in
+ * training and in inference, against the float64 reference that runs one step per node. One row
+ * alone: `-t "a 1×1 convolution"`.
  */
 import { describe, expect, test } from 'vitest';
 import { tolerances } from '../tolerances.ts';

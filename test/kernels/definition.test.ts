@@ -1,4 +1,7 @@
-/** What the definition says of small numbers worked out by hand; other kernel sets are compared with it. */
+/**
+ * What the definition says of small numbers worked out by hand; other kernel sets are compared with
+ * it.
+ */
 import { describe, expect, test } from 'vitest';
 import type { ModelArrays } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';

@@ -1,6 +1,6 @@
 /**
- * Is backward the derivative of forward? Central differences of the loss in float64, along random unit directions of
- * every parameter and of the input, for every kind of block over many (L, M).
+ * Is backward the derivative of forward? Central differences of the loss in float64, along random
+ * unit directions of every parameter and of the input, for every kind of block over many (L, M).
  */
 import { describe, expect, test } from 'vitest';
 import { type RandomStream, stream } from '../../src/core/random.ts';
@@ -110,7 +110,10 @@ describe.each(networks.map((trial) => [trial.name, trial] as const))('%s', (_, t
   });
 });
 
-/** ‖numeric − analytic‖ / ‖analytic‖ over the derivatives along random directions; `values` are restored. */
+/**
+ * ‖numeric − analytic‖ / ‖analytic‖ over the derivatives along random directions; `values` are
+ * restored.
+ */
 function relativeError(
   values: Float64Array,
   gradient: ArrayLike<number>,

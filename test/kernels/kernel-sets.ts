@@ -1,6 +1,6 @@
 /**
- * The kernel sets under test: the reference in both arithmetics and every native set that runs on this machine;
- * what does not run is named with its reason.
+ * The kernel sets under test: the reference in both arithmetics and every native set that runs on
+ * this machine; what does not run is named with its reason.
  */
 import type { KernelSet } from '../../src/kernels/contract.ts';
 import { nativeKernelSets } from '../../src/kernels/native.ts';

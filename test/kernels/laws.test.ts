@@ -19,8 +19,8 @@ function addBlock(graph: GraphBuilder, x: number, L: number, M: number): void {
 }
 
 /**
- * The dense kernel W = P Wˢ Pᵀ Wᵖ, [out][in][tap]: channel l′·M + m of the result sees channel l·M + i of the input
- * through primary output l·M + m and entry (l′, l) of secondary partition m.
+ * The dense kernel W = P Wˢ Pᵀ Wᵖ, [out][in][tap]: channel l′·M + m of the result sees channel l·M
+ * + i of the input through primary output l·M + m and entry (l′, l) of secondary partition m.
  */
 function composedKernel(parameters: Float64Array, L: number, M: number): Float64Array {
   const taps = 9;

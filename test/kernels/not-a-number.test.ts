@@ -1,4 +1,7 @@
-/** A NaN anywhere reaches the loss and the gradients on every kernel set, so that a diverged run is noticed. */
+/**
+ * A NaN anywhere reaches the loss and the gradients on every kernel set, so that a diverged run is
+ * noticed.
+ */
 import { describe, expect, test } from 'vitest';
 import { block, conv, graphOf, networkOf } from './cases.ts';
 import { kernelSets } from './kernel-sets.ts';

@@ -1,6 +1,6 @@
 /**
- * Laws for shapes that nobody typed: random convolutions on every kernel set, and the float64 reference itself against
- * the formula of a convolution written out.
+ * Laws for shapes that nobody typed: random convolutions on every kernel set, and the float64
+ * reference itself against the formula of a convolution written out.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

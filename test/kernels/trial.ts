@@ -40,14 +40,19 @@ export interface Inputs {
   readonly dOutput: Float64Array;
 }
 
-/** Everything that comes out, by name: `output`, `loss`, `running averages`, `d input`, `d conv/weight`, … */
+/**
+ * Everything that comes out, by name: `output`, `loss`, `running averages`, `d input`, `d
+ * conv/weight`, …
+ */
 export type Results = ReadonlyMap<string, ArrayLike<number>>;
 
 export const oldWeight = 0.8;
 
 const elements = ({ channels, height, width }: Shape) => channels * height * width;
 
-/** Draws inputs until every ReLU's input keeps its distance from 0 (the float64 reference tells). */
+/**
+ * Draws inputs until every ReLU's input keeps its distance from 0 (the float64 reference tells).
+ */
 export function drawInputs(trial: Case, training: boolean): Inputs {
   const attempts = 400;
   for (let attempt = 0; attempt < attempts; attempt++) {
@@ -90,7 +95,7 @@ function drawOnce(trial: Case, random: RandomStream): Inputs {
 }
 
 /** The smallest |input| of any ReLU. */
-export function reluDistance(trial: Case, training: boolean, inputs: Inputs): number {
+function reluDistance(trial: Case, training: boolean, inputs: Inputs): number {
   const plan = planOf(trial, definition, { training, fuse: false, keepAll: true });
   const { executor } = start(plan, definition, inputs, trial.batch);
   executor.forward({ oldWeight });
@@ -104,6 +109,7 @@ export function reluDistance(trial: Case, training: boolean, inputs: Inputs): nu
   return distance;
 }
 
+/** The case's plan for a kernel set, with the gradient of its input in training. */
 export function planOf(trial: Case, kernels: KernelSet, variant: Variant): Plan {
   const { graph, batch, replicas = 1, smoothing = 0, epsilon = 2e-5 } = trial;
   const { training, fuse, keepAll = false, guard = 0 } = variant;
@@ -136,13 +142,17 @@ export function start(plan: Plan, kernels: KernelSet, inputs: Inputs, count: num
   return { model, executor };
 }
 
+/** The same numbers in the kernel set's arithmetic. */
 export function convert(kernels: KernelSet, values: Float64Array): RealArray {
   const result = kernels.newArray(values.length);
   result.set(values);
   return result;
 }
 
-/** One forward and, in training, one backward; with `guard`, also that nothing was written beside a tensor. */
+/**
+ * One forward and, in training, one backward; with `guard`, also that nothing was written beside a
+ * tensor.
+ */
 export function runTrial(
   trial: Case,
   kernels: KernelSet,
@@ -188,7 +198,10 @@ function expectFreePlaces(plan: Plan, which: 'activations' | 'gradients', arena:
   expect(overwritten, `guard words of the ${which} that were overwritten`).toEqual([]);
 }
 
-/** Σ(got − want)² / Σ want²; NaN where either has a NaN, infinite for a difference from nothing but zeros. */
+/**
+ * Σ(got − want)² / Σ want²; NaN where either has a NaN, infinite for a difference from nothing but
+ * zeros.
+ */
 export function nmse(got: ArrayLike<number>, want: ArrayLike<number>): number {
   expect(got.length).toBe(want.length);
   let error = 0;

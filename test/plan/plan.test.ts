@@ -1,4 +1,7 @@
-/** Laws of plans: what folding leaves over, who writes which gradient, and that memory is never shared while in use. */
+/**
+ * Laws of plans: what folding leaves over, who writes which gradient, and that memory is never
+ * shared while in use.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makePlan, type PlanOptions } from '../../src/plan/make-plan.ts';
@@ -268,7 +271,8 @@ test('a folded permutation is stored by the primary convolution or read by the s
   );
   const primary = convolutions.find(({ path }) => path === 'stage1/block1/primary')!;
   const secondary = convolutions.find(({ path }) => path === 'stage1/block1/secondary')!;
-  // Channel c of the primary's result reaches the secondary's input where eq. (2) puts it, and comes back by eq. (4).
+  // Channel c of the primary's result reaches the secondary's input where eq. (2) puts it, and
+  // comes back by eq. (4).
   const seen = secondary.inMap.map((stored) => primary.outMap.indexOf(stored));
   expect(seen).toEqual([0, 2, 4, 1, 3, 5]);
   expect(secondary.outMap).toEqual([0, 2, 4, 1, 3, 5]);

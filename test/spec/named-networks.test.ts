@@ -1,4 +1,7 @@
-/** Golden: the paper's networks have the parameters, multiply-adds and structure that its tables print. */
+/**
+ * Golden: the paper's networks have the parameters, multiply-adds and structure that its tables
+ * print.
+ */
 import { describe, expect, test } from 'vitest';
 import { type Graph, ruleOf } from '../../src/spec/graph.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
@@ -10,7 +13,10 @@ const netOf = (net: string, depth: number) =>
   namedNetwork({ net, depth, input: cifar, classes: 10 });
 const graphOf = (net: string, depth: number) => buildGraph(netOf(net, depth));
 
-/** Weights and biases of convolutions and fc, no batch norm; multiply-adds of the same. The paper's convention. */
+/**
+ * Weights and biases of convolutions and fc, no batch norm; multiply-adds of the same. The paper's
+ * convention.
+ */
 function count(graph: Graph): { parameters: number; macs: number } {
   let parameters = 0;
   let macs = 0;

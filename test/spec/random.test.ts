@@ -1,4 +1,6 @@
-/** Named random streams: golden values, so that seeds mean the same for ever, and their statistics. */
+/**
+ * Named random streams: golden values, so that seeds mean the same for ever, and their statistics.
+ */
 import { describe, expect, test } from 'vitest';
 import { type RandomStream, shuffledIndices, stream } from '../../src/core/random.ts';
 

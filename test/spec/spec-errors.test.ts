@@ -1,4 +1,7 @@
-/** Every mistake that a network's name, sizes or graph can have, and the exact text that names the way out. */
+/**
+ * Every mistake that a network's name, sizes or graph can have, and the exact text that names the
+ * way out.
+ */
 import { describe, expect, test } from 'vitest';
 import { IgcError } from '../../src/core/errors.ts';
 import { graphBuilder, type Op } from '../../src/spec/graph.ts';

@@ -1,6 +1,7 @@
 /**
- * Does PyTorch agree? One whole training step (forward, backward, Nesterov SGD with decay on everything) of the paper's
- * networks at D=8 on 32×32 images, from the same weights, momenta, running averages and batch.
+ * Does PyTorch agree? One whole training step (forward, backward, Nesterov SGD with decay on
+ * everything) of the paper's networks at D=8 on 32×32 images, from the same weights, momenta,
+ * running averages and batch.
  */
 import { describe, expect, test } from 'vitest';
 import { stream } from '../../src/core/random.ts';

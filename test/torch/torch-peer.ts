@@ -1,4 +1,7 @@
-/** Finds a Python with torch, and runs peer.py in a temporary folder of raw tensors, deleted afterwards. */
+/**
+ * Finds a Python with torch, and runs peer.py in a temporary folder of raw tensors, deleted
+ * afterwards.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
