@@ -5,7 +5,7 @@
  * @example
  * import { loadModel, train } from 'igcnet';
  * for await (const event of train({ recipe: 'digits', name: 'digits' })) {
- *   if (event.kind === 'epoch') console.log(event.row.epoch, event.row.testAccuracy);
+ *   if (event.kind === 'epoch') console.log(event.row.epoch, event.row.testAccuracy); // percent
  * }
  * const model = await loadModel('runs/digits');
  * const [probabilities] = model.classify(new Uint8Array(64)); // one 1×8×8 image

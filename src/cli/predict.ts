@@ -73,7 +73,7 @@ async function runPredict(
 function predictionText({ file, top }: FilePrediction): string {
   const { bold, faint } = paletteFor(process.stdout);
   const lines = top.map(({ name, probability }, i) => {
-    const line = `${formatPercent(probability).padStart(8)}  ${name}`;
+    const line = `${formatPercent(100 * probability).padStart(8)}  ${name}`;
     return i === 0 ? bold(line) : faint(line);
   });
   return [file, ...lines, ''].join('\n');

@@ -43,9 +43,9 @@ export function warningText(text: string): string {
   return `${paletteFor(process.stderr).yellow('warning:')} ${text}`;
 }
 
-/** 0.9132 as `91.32%`. */
-export function formatPercent(share: number, digits = 2): string {
-  return `${(100 * share).toFixed(digits)}%`;
+/** 91.32 as `91.32%`. */
+export function formatPercent(percent: number): string {
+  return `${percent.toFixed(2)}%`;
 }
 
 /** A duration: `850 ms`, `12.3 s`, `4:05`, `2:03:04`. */

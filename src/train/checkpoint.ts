@@ -46,6 +46,7 @@ const stateSchema = v.strictObject({
   kernels: v.string(),
   /** Sums over the unfinished epoch's batches. */
   sums: v.strictObject({ loss: v.number(), correct: natural, images: natural }),
+  /** The best epoch so far; accuracies in percent. */
   best: v.nullable(
     v.strictObject({ epoch: natural, accuracy: v.number(), testAccuracy: v.number() }),
   ),

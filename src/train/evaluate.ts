@@ -8,11 +8,12 @@ import type { ChannelStatistics, ImageSet } from '../data/dataset.ts';
 import type { Model } from './model.ts';
 import { planModel } from './model.ts';
 
+/** How well a network does on a split; accuracies in percent. */
 export interface Evaluation {
   readonly images: number;
   /** Mean cross-entropy, without label smoothing. */
   readonly loss: number;
-  /** Shares of images whose class is the likeliest, or among the `k` likeliest. */
+  /** Images whose class is the likeliest, or among the `k` likeliest; in percent. */
   readonly top1: number;
   readonly topK: number;
   /** min(5, classes) */
@@ -22,11 +23,12 @@ export interface Evaluation {
   readonly confusion: readonly (readonly number[])[];
 }
 
+/** How many images of one class were right. */
 export interface ClassAccuracy {
   readonly name: string;
   readonly images: number;
   readonly correct: number;
-  /** correct / images, or null without images. */
+  /** correct / images in percent, or null without images. */
   readonly accuracy: number | null;
 }
 
@@ -125,6 +127,11 @@ export function likeliest(logits: ArrayLike<number>, at: number, classes: number
   return best;
 }
 
+/** 100·part/whole: what every accuracy is, in rows, events, summaries and evaluations alike. */
+export function percentOf(part: number, whole: number): number {
+  return (100 * part) / whole;
+}
+
 /** How many classes come before `label`; all of them when its logit is NaN. */
 function rankOf(label: number, logits: ArrayLike<number>, at: number, classes: number): number {
   const own = logits[at + label]!;
@@ -146,14 +153,14 @@ function summarize(
     const row = confusion[label]!;
     const total = row.reduce((sum, n) => sum + n, 0);
     const correct = row[label]!;
-    return { name, images: total, correct, accuracy: total === 0 ? null : correct / total };
+    return { name, images: total, correct, accuracy: total === 0 ? null : percentOf(correct, total) };
   });
   const correct = perClass.reduce((sum, entry) => sum + entry.correct, 0);
   return {
     images,
     loss: loss / images,
-    top1: correct / images,
-    topK: inTopK / images,
+    top1: percentOf(correct, images),
+    topK: percentOf(inTopK, images),
     k,
     perClass,
     confusion,

@@ -1,6 +1,6 @@
 /**
  * What a training run reports while it goes on: plain objects, the same for the console, the run folder and the
- * page. Letters: none. Times are milliseconds, accuracies shares in 0…1, unless the name says percent.
+ * page. Letters: none. Times are milliseconds; accuracies and errors are percent, 0…100.
  */
 import type { RunConfig } from './config.ts';
 
@@ -14,8 +14,9 @@ export interface MetricsRow {
   readonly learningRate: number;
   /** Means over the epoch's training batches, as they were seen in training. */
   readonly trainLoss: number;
+  /** Percent. */
   readonly trainAccuracy: number;
-  /** Present in epochs that were evaluated. */
+  /** Present in epochs that were evaluated; accuracies in percent. */
   readonly validationLoss?: number;
   readonly validationAccuracy?: number;
   readonly testLoss?: number;
@@ -43,12 +44,13 @@ export interface RunSummary {
   readonly epochs: number;
   readonly steps: number;
   readonly seed: number;
-  /** After the last epoch; a share, and 100·(1 − accuracy) in percent. */
+  /** After the last epoch, in percent; testError is 100 − testAccuracy. */
   readonly testAccuracy: number;
   readonly testError: number;
   readonly testLoss: number;
+  /** After the last epoch, in percent; absent without a validation split. */
   readonly validationAccuracy?: number;
-  /** Of the epoch that was best on `bestChosenOn`. */
+  /** Percent, of the epoch that was best on `bestChosenOn`. */
   readonly bestTestAccuracy: number;
   readonly bestEpoch: number;
   readonly bestChosenOn: 'validation' | 'test';
@@ -108,7 +110,7 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Of this step's batch. */
   readonly loss: number;
-  /** Means over the epoch so far. */
+  /** Means over the epoch so far; the accuracy in percent. */
   readonly trainLoss: number;
   readonly trainAccuracy: number;
   readonly imagesPerSecond: number;

@@ -31,7 +31,7 @@ export function summarizeRun(
     steps: state.step,
     seed: config.seed,
     testAccuracy: last.testAccuracy,
-    testError: 100 * (1 - last.testAccuracy),
+    testError: 100 - last.testAccuracy,
     testLoss: last.testLoss,
     ...(last.validationAccuracy !== undefined && { validationAccuracy: last.validationAccuracy }),
     bestTestAccuracy: best.testAccuracy,

@@ -28,7 +28,7 @@ export interface TrainOptions {
  *
  * @example
  * for await (const event of train({ recipe: 'digits' })) {
- *   if (event.kind === 'epoch') console.log(event.row.epoch, event.row.testAccuracy);
+ *   if (event.kind === 'epoch') console.log(event.row.epoch, event.row.testAccuracy); // percent
  *   if (event.kind === 'done') console.log(`${event.summary.testError} % wrong, see ${event.folder}`);
  * }
  */

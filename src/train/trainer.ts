@@ -11,7 +11,7 @@ import {
   writeCheckpoint,
 } from './checkpoint.ts';
 import { divergedError, firstBadValue, firstOffender } from './diverged.ts';
-import { type Evaluator, likeliest } from './evaluate.ts';
+import { type Evaluator, likeliest, percentOf } from './evaluate.ts';
 import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } from './events.ts';
 import { appendMetrics, writeSummary } from './run-folder.ts';
 import { learningRateAt, oldWeightAt } from './schedule.ts';
@@ -152,7 +152,7 @@ function stepEvent(parts: TrainerParts, { state, session }: Progress, loss: numb
     learningRate: sgd.learningRate,
     loss,
     trainLoss: sums.loss / sums.images,
-    trainAccuracy: sums.correct / sums.images,
+    trainAccuracy: percentOf(sums.correct, sums.images),
     imagesPerSecond: (1000 * sums.images) / time.epochTrainMs,
     waitedMs: time.waitedMs,
     remainingMs: (steps - state.step) * msPerStep + evaluations * session.lastEvalMs,
@@ -228,7 +228,7 @@ function makeRow(
     step,
     learningRate: sgd.learningRate,
     trainLoss: sums.loss / sums.images,
-    trainAccuracy: sums.correct / sums.images,
+    trainAccuracy: percentOf(sums.correct, sums.images),
     ...results,
     time: {
       at: new Date().toISOString(),

@@ -50,7 +50,10 @@ describe('igc eval', () => {
     const summary = JSON.parse(
       readFileSync(path.join(folder(), 'runs/waves/summary.json'), 'utf8'),
     );
-    expect(100 * evaluation.top1).toBeCloseTo(100 - summary.testError, 9);
+    expect(evaluation.top1).toBe(summary.testAccuracy);
+    expect(evaluation.top1).toBeCloseTo(100 - summary.testError, 9);
+    const right = evaluation.perClass.reduce((n: number, c: { correct: number }) => n + c.correct, 0);
+    expect(evaluation.top1).toBe((100 * right) / evaluation.images); // percent
     expect(readdirSync(path.join(folder(), 'elsewhere'))).toContain('confusion.csv');
   });
 

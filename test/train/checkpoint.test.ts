@@ -34,7 +34,7 @@ const state = {
   epoch: 2,
   step: 13,
   sums: { loss: 0.1 + 0.2, correct: 3, images: 16 },
-  best: { epoch: 1, accuracy: 0.5, testAccuracy: 0.25 },
+  best: { epoch: 1, accuracy: 50, testAccuracy: 25 },
 };
 
 function write(model = makeNet('IGC-L2M2')): string {

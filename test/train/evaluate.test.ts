@@ -66,9 +66,9 @@ describe('an evaluation', () => {
     expect(result).toMatchObject({
       images: 7,
       loss: 1,
-      top1: 3 / 7,
+      top1: 300 / 7,
       k: 3,
-      topK: 6 / 7,
+      topK: 600 / 7,
       confusion: [
         [2, 0, 1],
         [1, 1, 0],
@@ -76,8 +76,8 @@ describe('an evaluation', () => {
       ],
     });
     expect(result.perClass).toEqual([
-      { name: 'class0', images: 3, correct: 2, accuracy: 2 / 3 },
-      { name: 'class1', images: 2, correct: 1, accuracy: 1 / 2 },
+      { name: 'class0', images: 3, correct: 2, accuracy: 200 / 3 },
+      { name: 'class1', images: 2, correct: 1, accuracy: 50 },
       { name: 'class2', images: 2, correct: 0, accuracy: 0 },
     ]);
   });

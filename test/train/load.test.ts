@@ -36,7 +36,7 @@ describe('an evaluated run', () => {
       top1: rows[7]!.testAccuracy,
       loss: rows[7]!.testLoss,
       k: 3,
-      topK: 1,
+      topK: 100,
     });
     const best = await evaluateRun(run, { ...options, which: 'best', split: 'validation' });
     expect(best.top1).toBe(Math.max(...rows.map((row) => row.validationAccuracy!)));
@@ -124,7 +124,7 @@ describe('a loaded model', () => {
       const [single] = model.classify(test.pixels.subarray(64 * i, 64 * (i + 1)));
       for (const [k, p] of single!.entries()) expect(p).toBeCloseTo(probabilities[k]!, 5);
     }
-    expect(right / test.count).toBe(rows[7]!.testAccuracy);
+    expect((100 * right) / test.count).toBe(rows[7]!.testAccuracy);
     model.dispose();
   });
 
