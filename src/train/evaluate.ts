@@ -153,7 +153,12 @@ function summarize(
     const row = confusion[label]!;
     const total = row.reduce((sum, n) => sum + n, 0);
     const correct = row[label]!;
-    return { name, images: total, correct, accuracy: total === 0 ? null : percentOf(correct, total) };
+    return {
+      name,
+      images: total,
+      correct,
+      accuracy: total === 0 ? null : percentOf(correct, total),
+    };
   });
   const correct = perClass.reduce((sum, entry) => sum + entry.correct, 0);
   return {

@@ -52,7 +52,10 @@ describe('igc eval', () => {
     );
     expect(evaluation.top1).toBe(summary.testAccuracy);
     expect(evaluation.top1).toBeCloseTo(100 - summary.testError, 9);
-    const right = evaluation.perClass.reduce((n: number, c: { correct: number }) => n + c.correct, 0);
+    const right = evaluation.perClass.reduce(
+      (n: number, c: { correct: number }) => n + c.correct,
+      0,
+    );
     expect(evaluation.top1).toBe((100 * right) / evaluation.images); // percent
     expect(readdirSync(path.join(folder(), 'elsewhere'))).toContain('confusion.csv');
   });
