@@ -107,6 +107,7 @@ def averages(many):
 
 
 def main(folder):
+    torch.set_num_threads(1)  # Busy cores make torch's waiting threads cost more than they give.
     job, tensors = read_tensors(folder, "job")
     options = job["options"]
 
