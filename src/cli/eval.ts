@@ -1,9 +1,9 @@
 /** `igc eval`: measures a run's network on a split; writes the confusion matrix as CSV, JSON and SVG. */
-import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { confusionCsv, confusionSvg } from '../draw/confusion.ts';
 import { textTable } from '../draw/text-table.ts';
+import { makeFolder, replaceFile } from '../train/durable-files.ts';
 import type { RunEvaluation } from '../train/load.ts';
 import { addConfigFlags, type CheckpointChoice, machineFlags, sharedOptions } from './options.ts';
 import {
@@ -71,8 +71,8 @@ function writeResults(folder: string, evaluation: RunEvaluation): void {
   const count = images.toLocaleString('en-US');
   const subtitle = `${formatPercent(top1)} of ${count} ${split} images right; ${which} checkpoint, epoch ${epoch}`;
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  mkdirSync(folder, { recursive: true });
-  const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text);
+  makeFolder(folder);
+  const write = (name: string, text: string) => replaceFile(path.join(folder, name), text);
   write('evaluation.json', json(evaluation));
   write('confusion.json', json({ classes, counts }));
   write('confusion.csv', confusionCsv({ classes, counts }));

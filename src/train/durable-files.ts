@@ -10,6 +10,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -35,12 +36,17 @@ export function replaceFile(file: string, bytes: Uint8Array | string): void {
   });
 }
 
+/** Makes a folder, and those above it that are missing. Throws a failure that says why it could not. */
+export function makeFolder(folder: string): void {
+  failAsWriteError(folder, () => makeFolders(folder));
+}
+
 /** Replaces a folder and everything in it; after a crash `findFolder` finds the old or the new one, whole. */
 export function replaceFolder(folder: string, files: readonly FileContent[]): void {
   const [fresh, old] = [newName(folder), oldName(folder)];
   settleFolder(folder);
   failAsWriteError(folder, () => {
-    mkdirSync(path.dirname(folder), { recursive: true });
+    makeFolders(path.dirname(folder));
     try {
       mkdirSync(fresh);
       for (const { name, bytes } of files) writeDurably(path.join(fresh, name), bytes);
@@ -71,7 +77,9 @@ export function createFolder(folder: string, files: readonly FileContent[]): boo
   if (existsSync(folder)) return false;
   const fresh = path.join(path.dirname(folder), `.${path.basename(folder)}.${process.pid}.new`);
   return failAsWriteError(folder, () => {
-    mkdirSync(fresh, { recursive: true });
+    makeFolders(path.dirname(folder));
+    rmSync(fresh, { recursive: true, force: true }); // of a process that had our number
+    mkdirSync(fresh);
     try {
       for (const { name, bytes } of files) writeDurably(path.join(fresh, name), bytes);
       syncFolder(fresh);
@@ -104,6 +112,24 @@ export function appendDurably(file: string, text: string): void {
   });
 }
 
+/** One by one: Node's own recursive mkdir never returns where none can be made, as below /proc. */
+function makeFolders(folder: string): void {
+  const missing: string[] = [];
+  let at = path.resolve(folder);
+  for (; !existsSync(at) && at !== path.dirname(at); at = path.dirname(at)) missing.push(at);
+  if (!statSync(at).isDirectory()) {
+    throw Object.assign(new Error(`${at} is no folder`), { code: 'ENOTDIR' });
+  }
+  for (const name of missing.reverse()) {
+    try {
+      mkdirSync(name);
+    } catch (error) {
+      // Another process may have been faster.
+      if (codeOf(error) !== 'EEXIST' || !existsSync(name)) throw error;
+    }
+  }
+}
+
 function newName(folder: string): string {
   return `${folder}.new`;
 }
@@ -112,7 +138,8 @@ function oldName(folder: string): string {
   return `${folder}.old`;
 }
 
-function writeDurably(file: string, bytes: Uint8Array | string): void {
+/** Writes a file and forces it to the disk. */
+export function writeDurably(file: string, bytes: Uint8Array | string): void {
   const descriptor = openSync(file, 'w');
   try {
     writeAll(descriptor, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
@@ -146,9 +173,12 @@ const reasons: Readonly<Record<string, string>> = {
   EROFS: 'the disk is read-only',
   ENOTDIR: 'a part of its path is a file',
   EISDIR: 'there is a folder of that name',
+  ENOENT: 'no folder can be made there',
+  EEXIST: 'something else of that name is in the way',
 };
 
-function failAsWriteError<T>(target: string, write: () => T): T {
+/** Runs `write`; an error of the system becomes a failure that says why `target` could not be written. */
+export function failAsWriteError<T>(target: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {

@@ -60,6 +60,15 @@ describe('igc eval', () => {
     expect(readdirSync(path.join(folder(), 'elsewhere'))).toContain('confusion.csv');
   });
 
+  it('says in one line that it cannot write its results', async () => {
+    const places = ['photos/cat/0.png/out', ...(process.platform === 'linux' ? ['/proc/x'] : [])];
+    for (const place of places) {
+      const { code, stderr } = await igc('eval', 'runs/waves', '--out', place);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^\S+(out|x): must be writable, got (ENOTDIR|ENOENT) .*\n$/);
+    }
+  });
+
   it('takes the best checkpoint and other splits', async () => {
     const { code, stdout } = await igc(
       ...['eval', 'runs/waves', '--checkpoint', 'best', '--split', 'train', '--json'],

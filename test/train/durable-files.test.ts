@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -13,6 +14,7 @@ import {
   appendDurably,
   createFolder,
   findFolder,
+  makeFolder,
   replaceFile,
   replaceFolder,
 } from '../../src/train/durable-files.ts';
@@ -131,6 +133,26 @@ describe('a full or closed disk', () => {
     writeFileSync(file, '');
     expect(() => createFolder(path.join(file, 'run'), files('x'))).toThrow(
       'run: must be writable, got ENOTDIR (a part of its path is a file)',
+    );
+    expect(() => makeFolder(file)).toThrow(`${file}: must be writable, got ENOTDIR`);
+    symlinkSync(path.join(file, 'nowhere'), `${file}.link`);
+    expect(() => makeFolder(path.join(`${file}.link`, 'run'))).toThrow(
+      'run: must be writable, got EEXIST (something else of that name is in the way)',
+    );
+  });
+
+  it.runIf(process.platform === 'linux')('is told where nobody can make a folder', () => {
+    for (const folder of ['/proc/igcnet/run', '/proc/igcnet/runs/run']) {
+      expect(() => createFolder(folder, files('x'))).toThrow(
+        `${folder}: must be writable, got ENOENT (no folder can be made there); what was there before is kept`,
+      );
+      expect(() => replaceFolder(folder, files('x'))).toThrow(`${folder}: must be writable`);
+    }
+    expect(() => makeFolder('/dev/full/run')).toThrow(
+      '/dev/full/run: must be writable, got ENOTDIR (a part of its path is a file)',
+    );
+    expect(() => appendDurably('/dev/full', 'x')).toThrow(
+      '/dev/full: must be writable, got ENOSPC (no space left on the disk)',
     );
   });
 
