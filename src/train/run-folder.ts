@@ -11,9 +11,10 @@ import { parseConfig, type RunConfig } from './config.ts';
 import { appendDurably, createFolder, replaceFile } from './durable-files.ts';
 import type { Environment } from './environment.ts';
 import type { MetricsRow, RunSummary } from './events.ts';
+import { lockFile } from './run-lock.ts';
 
 /**
- * Makes the run's folder and returns its absolute path; without a name, one is made of net, data, seed and date.
+ * Makes the run's folder, locked for this process, and returns its absolute path; without a name, one is made of net, data, seed and date.
  *
  * Throws a usage error when a folder of the chosen name exists.
  */
@@ -21,6 +22,7 @@ export function createRunFolder(config: RunConfig, environment: Environment, now
   const files = [
     { name: 'config.json', bytes: json(config) },
     { name: 'env.json', bytes: json(environment) },
+    lockFile(),
   ];
   const base = config.name ?? defaultName(config, now);
   for (let attempt = 1; attempt <= 1000; attempt++) {

@@ -34,6 +34,7 @@ import {
   readRunConfig,
   writeRunConfig,
 } from './run-folder.ts';
+import { releaseLock, takeLock } from './run-lock.ts';
 import { trainEpochs } from './trainer.ts';
 import {
   disposeTrainingModel,
@@ -69,18 +70,34 @@ export async function* runTraining(
   task: TrainTask,
   control: TrainControl,
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  const config =
-    task.kind === 'new' ? task.config : resumedConfig(readRunConfig(task.folder), task.overrides);
+  if (task.kind === 'new') return yield* trainTask(task, task.config, control);
+  readRunConfig(task.folder); // or it is no run's folder, and not to be locked
+  takeLock(task.folder);
+  try {
+    const config = resumedConfig(readRunConfig(task.folder), task.overrides);
+    return yield* trainTask(task, config, control);
+  } finally {
+    releaseLock(task.folder);
+  }
+}
+
+async function* trainTask(
+  task: TrainTask,
+  config: RunConfig,
+  control: TrainControl,
+): AsyncGenerator<TrainEvent, RunSummary> {
   const dataset = await openDataset(datasetRequest(config));
   const choice = chooseKernels({ kernels: config.kernels, threads: config.threads });
   const training = makeTrainingModel(config, dataset, choice.kernels);
   let source: BatchSource | undefined;
+  let folder: string | undefined;
   try {
     const opened =
       task.kind === 'new'
         ? openNew(config, training, choice, control)
         : openResumed(task.folder, config, training, choice, control);
-    const { folder, state } = opened;
+    const { state } = opened;
+    folder = opened.folder;
     source = openTrainingBatches(config, dataset, training, state);
     yield startEvent(config, dataset, training, choice, opened);
     yield* warnings([...choice.warnings, ...opened.warnings, ...skippedFiles(dataset)]);
@@ -98,6 +115,7 @@ export async function* runTraining(
   } finally {
     await source?.close();
     disposeTrainingModel(training);
+    if (folder !== undefined) releaseLock(folder);
   }
 }
 

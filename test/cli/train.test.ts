@@ -75,6 +75,12 @@ describe('igc train', () => {
     expect(stderr).toMatch(/^\S+: must be writable, got ENOTDIR.*\n$/);
   });
 
+  it.runIf(process.platform === 'linux')('says so of places without folders', async () => {
+    const { code, stderr } = await train('--output', '/proc/x', '--name', 'run');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^\/proc\/x\/run: must be writable, got ENOENT.*\n$/);
+  });
+
   it.skipIf(process.getuid?.() === 0)('says so of a folder without write permission', async () => {
     mkdirSync(path.join(folder(), 'locked'), { mode: 0o555 });
     const { code, stderr } = await train('--output', 'locked');
@@ -119,6 +125,13 @@ describe('igc train, interrupted', () => {
   it('stops cleanly at the first Ctrl-C, says how to go on, and goes on', async () => {
     const run = startIgc(['train', ...long, 'stopped'], { cwd: folder() });
     await expect.poll(run.stderr, { timeout: 30_000 }).toMatch(/^epoch +2\//m);
+    const second = await runIgc(['train', '--resume', 'runs/stopped'], { cwd: folder() });
+    expect(second.code).toBe(1);
+    expect(second.stderr).toMatch(
+      new RegExp(
+        `^\\S*runs.stopped: must not be trained by two .* got process ${run.process.pid}, .*\\n$`,
+      ),
+    );
     run.process.kill('SIGINT');
     const { code, stdout, stderr } = await run.outcome;
     expect([code, stdout]).toEqual([130, '']);
