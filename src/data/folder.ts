@@ -18,7 +18,7 @@ import { splitByClass } from './split.ts';
 
 /** How a folder of images is read. */
 export interface FolderRequest {
-  readonly dataDir: string;
+  readonly dir: string;
   /** Side S of the square images, in pixels; 32. */
   readonly imgSize?: number | undefined;
   /** Seed of the run; decides the split of a folder that has none. */
@@ -31,10 +31,17 @@ export interface FolderRequest {
   readonly decoder?: ImageDecoder | undefined;
 }
 
+/** The listings of a folder that is split already. */
 interface Splits {
   readonly train: Listing;
   readonly validation?: Listing;
   readonly test: Listing;
+}
+
+/** A listing's images, and what was left out under `skipBad`. */
+interface Decoded {
+  readonly set: ImageSet;
+  readonly skipped: readonly string[];
 }
 
 /**
@@ -43,71 +50,88 @@ interface Splits {
  * Throws usage and data errors; an image that cannot be decoded is named, unless `skipBad`.
  */
 export async function openFolder(request: FolderRequest): Promise<Dataset> {
-  const { train, validation, test } = await findSplits(request);
-  const skipped: string[] = [];
+  const splits = await findSplits(request);
+  if (splits === undefined) return splitAtRandom(request, await listClasses(request.dir));
+  const train = await decodeAll(splits.train, request);
+  const validation = splits.validation && (await decodeAll(splits.validation, request));
+  const test = await decodeAll(splits.test, request);
   return {
     name: 'folder',
-    classes: train.classes,
-    train: await decodeAll(train, request, skipped),
-    ...(validation && { validation: await decodeAll(validation, request, skipped) }),
-    test: await decodeAll(test, request, skipped),
-    skipped,
+    classes: splits.train.classes,
+    train: train.set,
+    ...(validation && { validation: validation.set }),
+    test: test.set,
+    skipped: [train, validation, test].flatMap((part) => part?.skipped ?? []),
   };
 }
 
-async function findSplits(request: FolderRequest): Promise<Splits> {
-  const { dataDir, testSplit } = request;
-  const folders = await listFolders(dataDir);
-  const trainDir = path.join(dataDir, 'train');
+/** Undefined for a folder of classes, that has no splits. */
+async function findSplits(request: FolderRequest): Promise<Splits | undefined> {
+  const { dir, testSplit } = request;
+  const folders = await listFolders(dir);
+  const trainDir = path.join(dir, 'train');
   // A folder `train` of images, not of folders, is a class like any other.
   const isSplit = folders.includes('train') && (await listFolders(trainDir)).length > 0;
-  if (!isSplit) return splitListing(request, await listClasses(dataDir));
+  if (!isSplit) return undefined;
   const testNames = ['test', 'val'].filter((name) => folders.includes(name));
   if (testNames.length === 0) {
     throw dataError({
       path: 'folder',
-      rule: `${dataDir} must hold test or val beside train`,
+      rule: `${dir} must hold test or val beside train`,
       got: folders.join(', '),
-      hint: `give ${trainDir} as dataDir to have a test split made of it`,
+      hint: `give ${trainDir} as data.dir to have a test split made of it`,
     });
   }
   if (testSplit !== undefined) {
     throw usageError({
       path: 'data.testSplit',
-      rule: `is only for a folder without a test split, and ${dataDir} has one`,
+      rule: `is only for a folder without a test split, and ${dir} has one`,
       got: String(testSplit),
     });
   }
   const train = await listClasses(trainDir);
   const [test, validation] = await Promise.all(
-    testNames.map((name) => listClasses(path.join(dataDir, name), train.classes)),
+    testNames.map((name) => listClasses(path.join(dir, name), train.classes)),
   );
   return { train, test: test!, ...(validation && { validation }) };
 }
 
-function splitListing({ seed, testSplit = 0.2 }: FolderRequest, all: Listing): Splits {
-  const sizes = all.classes.map((_, label) => all.labels.filter((l) => l === label).length);
-  const lonely = sizes.indexOf(1);
-  if (lonely >= 0) {
-    throw dataError({
-      path: 'folder',
-      rule: `every class must have at least 2 images to be split, got 1 in "${all.classes[lonely]}"`,
-    });
-  }
-  const { kept, held } = splitByClass(all.labels, testSplit, stream(seed, 'test-split'));
-  const pick = (indices: Uint32Array): Listing => ({
+/** Decoded first, then split, so that files left out cannot empty a class's share of test images. */
+async function splitAtRandom(request: FolderRequest, all: Listing): Promise<Dataset> {
+  const { seed, testSplit = 0.2 } = request;
+  checkSplittable(all, all.labels, 'images');
+  const { set, skipped } = await decodeAll(all, request);
+  checkSplittable(all, set.labels, 'decodable images');
+  const { kept, held } = splitByClass(set.labels, testSplit, stream(seed, 'test-split'));
+  return {
+    name: 'folder',
     classes: all.classes,
-    files: Array.from(indices, (i) => all.files[i]!),
-    labels: Array.from(indices, (i) => all.labels[i]!),
+    train: selectImages('folder', set, kept),
+    test: selectImages('folder', set, held),
+    skipped,
+  };
+}
+
+function checkSplittable(
+  { classes }: Listing,
+  labels: ArrayLike<number> & Iterable<number>,
+  what: string,
+): void {
+  const sizes = classes.map(() => 0);
+  for (const label of labels) sizes[label]!++;
+  const lonely = sizes.findIndex((size) => size < 2);
+  if (lonely < 0) return;
+  throw dataError({
+    path: 'folder',
+    rule: `every class must have at least 2 ${what} to be split`,
+    got: `${sizes[lonely]} in "${classes[lonely]}"`,
   });
-  return { train: pick(kept), test: pick(held) };
 }
 
 async function decodeAll(
   listing: Listing,
   { imgSize = 32, skipBad = false, decoder }: FolderRequest,
-  skipped: string[],
-): Promise<ImageSet> {
+): Promise<Decoded> {
   const shape = { channels: 3, height: imgSize, width: imgSize };
   const count = listing.files.length;
   const set = allocateImageSet('folder', { ...shape, maxValue: 255, count });
@@ -124,18 +148,22 @@ async function decodeAll(
       reasons.set(i, error.message);
     }
   });
-  if (reasons.size === 0) return set;
+  if (reasons.size === 0) return { set, skipped: [] };
   const good = Uint32Array.from(listing.labels.keys()).filter((i) => !reasons.has(i));
   checkClassesLeft(listing, good);
-  for (const i of [...reasons.keys()].sort((a, b) => a - b)) skipped.push(reasons.get(i)!);
-  return selectImages('folder', set, good);
+  const bad = [...reasons.keys()].sort((a, b) => a - b);
+  return { set: selectImages('folder', set, good), skipped: bad.map((i) => reasons.get(i)!) };
 }
 
 function withHint(error: IgcError): Error {
   const joint = error.message.includes('; ') ? ', or' : ';';
-  return new IgcError('data', `${error.message}${joint} pass skipBad to leave such files out`, {
-    cause: error.cause,
-  });
+  return new IgcError(
+    'data',
+    `${error.message}${joint} pass data.skipBad to leave such files out`,
+    {
+      cause: error.cause,
+    },
+  );
 }
 
 function checkClassesLeft(listing: Listing, good: Uint32Array): void {
@@ -146,6 +174,6 @@ function checkClassesLeft(listing: Listing, good: Uint32Array): void {
     path: 'folder',
     rule: 'every class must have a decodable image',
     got: `none in "${listing.classes[lost]}"`,
-    hint: 'skipBad left out all of them',
+    hint: 'data.skipBad left out all of them',
   });
 }

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 
 const open = (more: Partial<Parameters<typeof openFolder>[0]> = {}) =>
-  openFolder({ dataDir: root, imgSize: 4, seed: 1, ...more });
+  openFolder({ dir: root, imgSize: 4, seed: 1, ...more });
 
 /** Writes `n` images of one grey level each, from `first` upwards, to root/<folder>. */
 async function fill(folder: string, n: number, first: number): Promise<void> {
@@ -69,7 +69,7 @@ describe('a folder with train and test', () => {
     await fill('train/cat', 1, 1);
     expect(await errorOf(() => open())).toMatchObject({
       kind: 'data',
-      message: `folder: ${root} must hold test or val beside train, got train; give ${root}/train as dataDir to have a test split made of it`,
+      message: `folder: ${root} must hold test or val beside train, got train; give ${root}/train as data.dir to have a test split made of it`,
     });
   });
 
@@ -126,8 +126,8 @@ describe('a folder of classes', () => {
 
   it('must exist, hold folders, two of them at least, and images in each', async () => {
     const message = async () => (await errorOf(() => open())).message;
-    expect((await errorOf(() => open({ dataDir: `${root}/none` }))).message).toBe(
-      `folder: dataDir must be an existing folder, got ${root}/none`,
+    expect((await errorOf(() => open({ dir: `${root}/none` }))).message).toBe(
+      `data.dir: must be an existing folder of images, got ${root}/none`,
     );
     expect(await message()).toBe(
       `folder: ${root} must hold one folder of images for each class, got no folders; no images were found`,
@@ -142,7 +142,7 @@ describe('a folder of classes', () => {
 
   it('names a folder that the system does not let it read', async () => {
     const long = path.join(root, 'x'.repeat(300));
-    expect((await errorOf(() => open({ dataDir: long }))).message).toBe(
+    expect((await errorOf(() => open({ dir: long }))).message).toBe(
       `folder: ${long} must be readable, got ENAMETOOLONG`,
     );
   });
@@ -161,7 +161,7 @@ describe('an image that cannot be decoded', () => {
     const error = await errorOf(() => open({ decoder: portableDecoder }));
     expect(error).toMatchObject({
       kind: 'data',
-      message: `${root}/train/cat/1.png: must be a decodable image, got "neither PNG nor JPEG"; pass skipBad to leave such files out`,
+      message: `${root}/train/cat/1.png: must be a decodable image, got "neither PNG nor JPEG"; pass data.skipBad to leave such files out`,
     });
   });
 
@@ -182,14 +182,39 @@ describe('an image that cannot be decoded', () => {
   it('may tell two ways out', async () => {
     await put(path.join(root, 'train/cat/x.webp'), 'no image');
     expect((await errorOf(() => open({ decoder: portableDecoder }))).message).toMatch(
-      /; install sharp to read WebP, or pass skipBad to leave such files out$/,
+      /; install sharp to read WebP, or pass data.skipBad to leave such files out$/,
     );
+  });
+
+  it('is not counted when the others are split', async () => {
+    for (const bad of [0, 1, 2, 3]) {
+      const dir = path.join(root, `photos${bad}`);
+      await fill(`photos${bad}/cat`, 4, 1);
+      await fill(`photos${bad}/dog`, 4, 11);
+      await put(path.join(dir, 'dog', `${bad}.png`), 'no image');
+      const set = await open({ dir, skipBad: true });
+      expect([set.train.count, set.test.count]).toEqual([5, 2]);
+      expect([...set.test.labels]).toEqual([0, 1]);
+      expect(set.skipped).toHaveLength(1);
+    }
+    await put(path.join(root, 'photos0/dog/1.png'), 'no image');
+    await put(path.join(root, 'photos0/dog/2.png'), 'no image');
+    expect(
+      (await errorOf(() => open({ dir: path.join(root, 'photos0'), skipBad: true }))).message,
+    ).toBe('folder: every class must have at least 2 decodable images to be split, got 1 in "dog"');
+  });
+
+  it('does not matter to the split where there is none', async () => {
+    await fill('good/cat', 9, 1);
+    await fill('good/dog', 6, 101);
+    const dir = path.join(root, 'good');
+    expect(await open({ dir, skipBad: true })).toEqual(await open({ dir }));
   });
 
   it('must not be the last of its class', async () => {
     await put(path.join(root, 'test/dog/0.png'), 'no image');
     expect((await errorOf(() => open({ skipBad: true }))).message).toBe(
-      'folder: every class must have a decodable image, got none in "dog"; skipBad left out all of them',
+      'folder: every class must have a decodable image, got none in "dog"; data.skipBad left out all of them',
     );
   });
 });
