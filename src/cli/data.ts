@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { DatasetReport } from '../data/check.ts';
 import { formatCount, textTable } from '../draw/text-table.ts';
+import type { RunConfig } from '../train/config.ts';
 import { addConfigFlags, sharedOptions } from './options.ts';
 import { printData, printJson } from './terminal.ts';
 
@@ -22,12 +23,12 @@ export function dataCommand(program: Command): void {
 }
 
 async function runCheck(command: Command, name: string | undefined, json: boolean): Promise<void> {
-  const { resolveFromCommand } = await import('./run-config.ts');
+  const { withConfig } = await import('./run-config.ts');
   const { datasetRequest } = await import('../train/config.ts');
   const { openDataset } = await import('../data/open-dataset.ts');
   const { checkDataset } = await import('../data/check.ts');
-  const config = await resolveFromCommand(command, name);
-  const report = checkDataset(await openDataset(datasetRequest(config)));
+  const open = async (config: RunConfig) => openDataset(datasetRequest(config));
+  const report = checkDataset(await withConfig(command, open, name));
   if (json) printJson(report);
   else printData(reportText(report));
 }

@@ -5,7 +5,13 @@ import { confusionCsv, confusionSvg } from '../draw/confusion.ts';
 import { textTable } from '../draw/text-table.ts';
 import { makeFolder, replaceFile } from '../train/durable-files.ts';
 import type { RunEvaluation } from '../train/load.ts';
-import { addConfigFlags, type CheckpointChoice, machineFlags, sharedOptions } from './options.ts';
+import {
+  addConfigFlags,
+  type CheckpointChoice,
+  machineFlags,
+  nameFlagIn,
+  sharedOptions,
+} from './options.ts';
 import {
   formatPercent,
   paletteFor,
@@ -47,11 +53,10 @@ async function runEval(command: Command, run: string, flags: EvalFlags): Promise
   const { readMachineFlags } = await import('./run-config.ts');
   const machine = readMachineFlags(command);
   const { evaluateRun } = await import('../train/load.ts');
-  const evaluation = await evaluateRun(run, {
-    ...machine,
-    which: flags.checkpoint,
-    split: flags.split,
-    ...(flags.dataDir !== undefined && { dataDir: flags.dataDir }),
+  const { dataDir, split: wanted, checkpoint } = flags;
+  const options = { ...machine, which: checkpoint, split: wanted, dataDir };
+  const evaluation = await evaluateRun(run, options).catch((error) => {
+    throw nameFlagIn(error, new Map(dataDir === undefined ? [] : [['data.dir', '--data-dir']]));
   });
   for (const warning of evaluation.warnings) printNews(warningText(warning));
   for (const skipped of evaluation.skipped) printNews(`skipped ${skipped}`);

@@ -239,8 +239,6 @@ export function nameFlagIn(error: unknown, flagOf: FlagValues['flagOf']): unknow
 
 /** Names of the library that its hints use, as this command calls them. */
 const hintNames: readonly (readonly [name: string, flag: string])[] = [
-  ['skipBad', '--skip-bad'],
-  ['dataDir', '--data-dir'],
   ...configFlags
     .filter(({ path, alias }) => path.includes('.') && !alias)
     .map(({ path, flags }) => [path, /--[\w-]+/.exec(flags)![0]] as const),

@@ -34,18 +34,24 @@ export async function chooseConfig(command: Command, data?: string): Promise<Cho
   }
   for (const [path] of configFlagOf) setPath(chosen, path, valueAt(overrides, path));
   if (data !== undefined) setPath(chosen, 'data.name', data);
-  acceptFolderAsData(chosen);
+  const isPath = acceptFolderAsData(chosen);
+  const dataFlag = flagOf.get('data.name');
+  if (isPath && dataFlag !== undefined) flagOf.set('data.dir', dataFlag);
   return { overrides: chosen as ConfigOverrides, flagOf };
 }
 
 /**
- * The whole configuration; `data` is a data set named without a flag. Throws a usage error that names the
+ * Does something with the whole configuration; `data` is a data set named without a flag. Errors of both name the
  * flag, or else the key, that is wrong.
  */
-export async function resolveFromCommand(command: Command, data?: string): Promise<RunConfig> {
+export async function withConfig<T>(
+  command: Command,
+  use: (config: RunConfig) => T | Promise<T>,
+  data?: string,
+): Promise<T> {
   const { overrides, flagOf } = await chooseConfig(command, data);
   try {
-    return resolveConfig(undefined, overrides);
+    return await use(resolveConfig(undefined, overrides));
   } catch (error) {
     throw nameFlagIn(error, flagOf);
   }
@@ -103,14 +109,15 @@ async function applyAssignment(target: Record<string, unknown>, assignment: stri
   setPath(target, path, await parseYaml(assignment.slice(at + 1), `--set ${path}`));
 }
 
-/** `--data photos/` means `--data folder --data-dir photos/`. */
-function acceptFolderAsData(chosen: Record<string, unknown>): void {
+/** `--data photos/` means `--data folder --data-dir photos/`; true when it was so meant. */
+function acceptFolderAsData(chosen: Record<string, unknown>): boolean {
   const { data } = chosen;
-  if (!isRecord(data) || typeof data.name !== 'string' || data.dir !== undefined) return;
-  if ((dataNames as readonly string[]).includes(data.name)) return;
-  if (!/[/\\]/.test(data.name) && !isFolder(data.name)) return;
+  if (!isRecord(data) || typeof data.name !== 'string' || data.dir !== undefined) return false;
+  if ((dataNames as readonly string[]).includes(data.name)) return false;
+  if (!/[/\\]/.test(data.name) && !isFolder(data.name)) return false;
   setPath(chosen, 'data.dir', data.name);
   setPath(chosen, 'data.name', 'folder');
+  return true;
 }
 
 function isFolder(name: string): boolean {

@@ -35,12 +35,13 @@ export function trainCommand(program: Command): void {
 }
 
 async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
-  const { chooseConfig, resolveFromCommand } = await import('./run-config.ts');
+  const { chooseConfig, withConfig } = await import('./run-config.ts');
   if (flags.resume === undefined && (flags.printConfig || flags.dryRun)) {
-    const config = await resolveFromCommand(command);
-    if (flags.printConfig) return printJson(config);
-    const { dryRun } = await import('./dry-run.ts');
-    return dryRun(config, flags.json ?? false);
+    return withConfig(command, async (config) => {
+      if (flags.printConfig) return printJson(config);
+      const { dryRun } = await import('./dry-run.ts');
+      return dryRun(config, flags.json ?? false);
+    });
   }
   refuseBesideResume(flags);
   const { overrides, flagOf } = await chooseConfig(command);

@@ -60,19 +60,19 @@ const cifar100: CifarLayout = {
 };
 
 /** Opens CIFAR-10: 50,000 training and 10,000 test images of 3×32×32, 10 classes. Throws data errors. */
-export function openCifar10(dataDir?: string): Promise<Dataset> {
-  return openCifar(cifar10, dataDir);
+export function openCifar10(dir?: string): Promise<Dataset> {
+  return openCifar(cifar10, dir);
 }
 
 /** Opens CIFAR-100 with its 100 fine labels, split as CIFAR-10. Throws data errors. */
-export function openCifar100(dataDir?: string): Promise<Dataset> {
-  return openCifar(cifar100, dataDir);
+export function openCifar100(dir?: string): Promise<Dataset> {
+  return openCifar(cifar100, dir);
 }
 
-async function openCifar(layout: CifarLayout, dataDir?: string): Promise<Dataset> {
+async function openCifar(layout: CifarLayout, dir?: string): Promise<Dataset> {
   const files = [...layout.train, layout.test];
   if (layout.knownNames === undefined) files.push(layout.namesFile);
-  const folder = findDataFolder({ ...layout, files, dataDir });
+  const folder = findDataFolder({ ...layout, files, dir });
   return {
     name: layout.name,
     classes: await readNames(layout, folder),

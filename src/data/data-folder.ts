@@ -16,7 +16,7 @@ export interface DataFolderQuery {
   /** What to unpack to get the files, for the error. */
   readonly archive: string;
   /** The folder itself or its parent; without it the usual places are searched. */
-  readonly dataDir?: string | undefined;
+  readonly dir?: string | undefined;
 }
 
 /** `$IGCNET_DATA` when set, then `$HOME/.cache/igcnet-data`. */
@@ -31,7 +31,7 @@ export function usualDataFolders(env: NodeJS.ProcessEnv = process.env): readonly
  * Throws a data error that names the missing files, or, when none is anywhere, every place that was searched.
  */
 export function findDataFolder(query: DataFolderQuery): string {
-  const roots = query.dataDir === undefined ? usualDataFolders() : [query.dataDir];
+  const roots = query.dir === undefined ? usualDataFolders() : [query.dir];
   const candidates = roots.map((root) => [root, path.join(root, query.folder)]);
   for (const folders of candidates) {
     const complete = folders.find((folder) => missingFiles(query, folder).length === 0);
@@ -42,7 +42,7 @@ export function findDataFolder(query: DataFolderQuery): string {
     path: query.name,
     rule: `needs a folder that holds ${query.files.join(', ')}`,
     got: `none in ${candidates.flat().join(', ')}`,
-    hint: `unpack ${query.archive} in ${roots[0]}, or give its folder as dataDir`,
+    hint: `unpack ${query.archive} in ${roots[0]}, or give its folder as data.dir`,
   });
 }
 

@@ -30,7 +30,7 @@ export async function listFolders(folder: string): Promise<readonly string[]> {
     const missing = ['ENOENT', 'ENOTDIR'].includes(systemCode(cause));
     if (!missing) throw unreadable('folder', folder, cause);
     throw dataError(
-      { path: 'folder', rule: 'dataDir must be an existing folder', got: folder },
+      { path: 'data.dir', rule: 'must be an existing folder of images', got: folder },
       cause,
     );
   }

@@ -13,12 +13,12 @@ import { selectImages } from './image-set.ts';
 import { splitByClass } from './split.ts';
 import { openSynthetic, type SyntheticOptions } from './synthetic.ts';
 
-/** Which data set, and how. Options that the format does not take are errors. */
+/** Which data set, and how: the part `data` of a configuration, and its seed. Options that the format does not take are errors. */
 export interface DatasetRequest {
   /** One of `datasetNames`. */
   readonly name: string;
   /** cifar10, cifar100: the folder or its parent, searched for when absent. folder: the images; required. */
-  readonly dataDir?: string | undefined;
+  readonly dir?: string | undefined;
   /** Share of every class held out of train for validation, in [0, 1); 0. */
   readonly valSplit?: number | undefined;
   /** Side of the images in pixels; only `folder` can choose it. */
@@ -32,7 +32,7 @@ export interface DatasetRequest {
   readonly synthetic?: SyntheticOptions | undefined;
 }
 
-type FormatOption = 'dataDir' | 'skipBad' | 'testSplit' | 'synthetic';
+type FormatOption = 'dir' | 'skipBad' | 'testSplit' | 'synthetic';
 
 interface Format {
   /** The options that it takes besides those of every format. */
@@ -42,11 +42,11 @@ interface Format {
 
 const formats = {
   digits: { takes: [], open: () => openDigits() },
-  cifar10: { takes: ['dataDir'], open: ({ dataDir }) => openCifar10(dataDir) },
-  cifar100: { takes: ['dataDir'], open: ({ dataDir }) => openCifar100(dataDir) },
+  cifar10: { takes: ['dir'], open: ({ dir }) => openCifar10(dir) },
+  cifar100: { takes: ['dir'], open: ({ dir }) => openCifar100(dir) },
   folder: {
-    takes: ['dataDir', 'skipBad', 'testSplit'],
-    open: (request) => openFolder({ ...request, dataDir: requireDataDir(request) }),
+    takes: ['dir', 'skipBad', 'testSplit'],
+    open: (request) => openFolder({ ...request, dir: requireDir(request) }),
   },
   synthetic: { takes: ['synthetic'], open: async ({ synthetic }) => openSynthetic(synthetic) },
 } as const satisfies Record<string, Format>;
@@ -82,7 +82,7 @@ function findFormat(name: string): Format {
 
 function checkRequest(request: DatasetRequest, format: Format): void {
   const { name, valSplit = 0, testSplit, imgSize } = request;
-  for (const option of ['dataDir', 'skipBad', 'testSplit', 'synthetic'] as const) {
+  for (const option of ['dir', 'skipBad', 'testSplit', 'synthetic'] as const) {
     const value = request[option];
     if (value === undefined || value === false || format.takes.includes(option)) continue;
     const rule = `is not an option of ${name}`;
@@ -102,12 +102,13 @@ function checkRequest(request: DatasetRequest, format: Format): void {
   }
 }
 
-function requireDataDir({ dataDir }: DatasetRequest): string {
-  if (dataDir !== undefined) return dataDir;
+function requireDir({ dir }: DatasetRequest): string {
+  if (dir !== undefined) return dir;
   throw usageError({
-    path: 'data.dataDir',
-    rule: 'folder needs the folder of images',
+    path: 'data.dir',
+    rule: 'must name the folder of labelled images',
     got: 'nothing',
+    hint: 'give it as data.dir',
   });
 }
 

@@ -245,7 +245,12 @@ function checkTogether(config: RunConfig): void {
 
 function checkDataDir({ name, dir }: DataConfig): void {
   if (name === 'folder' && dir === null) {
-    throw usageError({ path: 'data.dir', rule: 'must name the folder of labelled images' });
+    throw usageError({
+      path: 'data.dir',
+      rule: 'must name the folder of labelled images',
+      got: 'nothing',
+      hint: 'give it as data.dir',
+    });
   }
   if ((name === 'digits' || name === 'synthetic') && dir !== null) {
     throw usageError({ path: 'data.dir', rule: `is not an option of ${name}`, got: `"${dir}"` });
@@ -260,7 +265,7 @@ export function datasetRequest({ data, seed }: RunConfig): DatasetRequest {
     seed,
     valSplit,
     skipBad,
-    dataDir: dir ?? undefined,
+    dir: dir ?? undefined,
     imgSize: imgSize ?? undefined,
     testSplit: testSplit ?? undefined,
     synthetic: synthetic ?? undefined,

@@ -88,7 +88,7 @@ export type SplitName = 'train' | 'validation' | 'test';
 export interface EvaluateOptions extends LoadOptions {
   /** Default `test`. */
   readonly split?: SplitName | undefined;
-  /** Where the data lie now, when not where they were. */
+  /** Where the data lie now, when not where they were: `data.dir` of the run's configuration. */
   readonly dataDir?: string | undefined;
 }
 

@@ -17,7 +17,17 @@ describe('igc train, given bad images', () => {
   const onFolder = (name: string) => refused(['--data', `./${name}`, ...tinyFolderRun]);
 
   it('refuses a folder that is missing', async () => {
-    expect(await onFolder('none')).toMatch(/^folder: .*must be an existing folder, got \.\/none/);
+    expect(await onFolder('none')).toBe(
+      '--data: must be an existing folder of images, got ./none\n',
+    );
+    const args = ['--data', 'folder', '--data-dir', 'none', '--dry-run'];
+    expect(await refused(args)).toBe(
+      '--data-dir: must be an existing folder of images, got none\n',
+    );
+    const unnamed = await runIgc(['train', '--data', 'folder'], { cwd: folder() });
+    expect(unnamed.stderr).toBe(
+      'data.dir: must name the folder of labelled images, got nothing; give it as --data-dir\n',
+    );
   });
 
   it('refuses one class only', async () => {

@@ -89,7 +89,7 @@ describe('igc eval', () => {
     });
     const { code, stderr } = await igc('eval', 'runs/moved', '--data-dir', 'gone');
     expect(code).toBe(3);
-    expect(stderr).toMatch(/gone/);
+    expect(stderr).toBe('--data-dir: must be an existing folder of images, got gone\n');
   });
 });
 

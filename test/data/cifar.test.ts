@@ -41,7 +41,7 @@ describe('cifar10', () => {
     const empty = await temporaryFolder();
     expect(await errorOf(() => openCifar10(empty))).toMatchObject({
       kind: 'data',
-      message: `cifar10: needs a folder that holds ${files.join(', ')}, got none in ${empty}, ${empty}/cifar-10-batches-bin; unpack ${archive} in ${empty}, or give its folder as dataDir`,
+      message: `cifar10: needs a folder that holds ${files.join(', ')}, got none in ${empty}, ${empty}/cifar-10-batches-bin; unpack ${archive} in ${empty}, or give its folder as data.dir`,
     });
   });
 

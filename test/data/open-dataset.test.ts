@@ -35,7 +35,7 @@ describe('openDataset', () => {
         }
       }
     }
-    const request = { name: 'folder', dataDir: root, seed: 0, imgSize: 4, valSplit: 0.5 };
+    const request = { name: 'folder', dir: root, seed: 0, imgSize: 4, valSplit: 0.5 };
     expect((await openDataset(request)).validation?.count).toBe(2);
     await put(path.join(root, 'val', 'dog', '0.png'), plainPng([1]));
     expect(await errorOf(() => openDataset(request))).toMatchObject({
@@ -52,8 +52,11 @@ describe('openDataset', () => {
       { name: 'toString' },
       'data.name: unknown data set, got "toString"; known are digits, cifar10, cifar100, folder, synthetic',
     ],
-    [{ name: 'folder' }, 'data.dataDir: folder needs the folder of images, got nothing'],
-    [{ name: 'digits', dataDir: 'x' }, 'data.dataDir: is not an option of digits, got "x"'],
+    [
+      { name: 'folder' },
+      'data.dir: must name the folder of labelled images, got nothing; give it as data.dir',
+    ],
+    [{ name: 'digits', dir: 'x' }, 'data.dir: is not an option of digits, got "x"'],
     [{ name: 'cifar10', skipBad: true }, 'data.skipBad: is not an option of cifar10, got true'],
     [{ name: 'digits', testSplit: 0.1 }, 'data.testSplit: is not an option of digits, got 0.1'],
     [
@@ -63,7 +66,7 @@ describe('openDataset', () => {
     [{ name: 'digits', valSplit: 1 }, 'data.valSplit: must be at least 0 and below 1, got 1'],
     [{ name: 'digits', valSplit: -1 }, 'data.valSplit: must be at least 0 and below 1, got -1'],
     [
-      { name: 'folder', dataDir: 'x', testSplit: 0 },
+      { name: 'folder', dir: 'x', testSplit: 0 },
       'data.testSplit: must be above 0 and below 1, got 0',
     ],
     [

@@ -56,7 +56,7 @@ describe('a configuration', () => {
     const data = { ...folderData, imgSize: 64, valSplit: 0.1, testSplit: 0.3, skipBad: true };
     expect(datasetRequest(resolveConfig(undefined, { data, seed: 5 } as ConfigOverrides))).toEqual({
       name: 'folder',
-      dataDir: 'x',
+      dir: 'x',
       imgSize: 64,
       valSplit: 0.1,
       testSplit: 0.3,
