@@ -47,7 +47,7 @@ async function runDescribe(
   const { overrides, flagOf } = readConfigFlags(command);
   const values = overrides as ConfigOverrides;
   const { describeNetwork, descriptionText } = await import('../plan/describe.ts');
-  const { batchSize: batch = defaults.batch } = values;
+  const batch = values.batchSize ?? defaults.batch;
   const { replicas = batch % defaults.replicas === 0 ? defaults.replicas : 1 } = values;
   try {
     const spec = await findNetwork(command, target, flags, values);

@@ -4,6 +4,7 @@ import { openDataset } from '../data/open-dataset.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import { describeNetwork } from '../plan/describe.ts';
 import { namedNetwork } from '../spec/named-networks.ts';
+import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import { printData, printJson } from './terminal.ts';
 
@@ -19,9 +20,9 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
     classes: classes.length,
     batchNorm: config.bn,
   });
-  const batch = Math.min(config.batchSize, train.count);
+  const batch = batchSizeFor(config, train.count);
   const description = describeNetwork(spec, { batch, replicas: config.replicas });
-  const stepsPerEpoch = Math.max(1, Math.floor(train.count / config.batchSize));
+  const stepsPerEpoch = Math.floor(train.count / batch);
   const plan = {
     config,
     dataset: {

@@ -89,7 +89,7 @@ const configFlags: readonly ConfigFlag[] = [
     path: 'batchSize',
     kind: 'number',
     group: 'Training',
-    help: 'images in a batch (also --batch)',
+    help: 'images in a batch (also --batch); for a folder by its number of images',
   },
   {
     flags: '--batch <n>',
@@ -301,7 +301,10 @@ export const sharedOptions = {
       .choices(['last', 'best'])
       .default('last'),
   recipe: () =>
-    new Option('--recipe <name>', 'default values: paper-cifar, or digits (that of --data digits)'),
+    new Option(
+      '--recipe <name>',
+      'default values: paper-cifar, digits or folder (default: by --data)',
+    ),
   config: () => new Option('--config <file>', 'values from a JSON or YAML file'),
   set: () =>
     new Option(

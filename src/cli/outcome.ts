@@ -39,7 +39,10 @@ export function nextSteps(folder: string): string {
   const commands = [
     [`${igc} eval ${run}`, 'accuracy per class and the confusion matrix, as a picture too'],
     [`${igc} predict ${run} <image files>`, 'classify images'],
-    [`${igc} train --data <folder> --depth 8 --epochs 30`, 'your own images, one folder a class'],
+    [
+      `${igc} train --data <folder> --name pets`,
+      'your own images: one folder for each class in it',
+    ],
     [
       `${igc} train --data cifar10 --data-dir <dir> --depth 8 --epochs 20`,
       'CIFAR-10, from cifar-10-binary.tar.gz unpacked in <dir>',

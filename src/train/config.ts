@@ -118,10 +118,7 @@ const scheduleSchema = v.strictObject({
 const nameRule = 'must be a folder name without slashes, or null';
 const runConfigSchema = v.strictObject({
   /** The recipe that gave the values nobody chose. */
-  recipe: v.picklist(
-    Object.keys(recipes) as RecipeName[],
-    `must be one of ${Object.keys(recipes).join(', ')}`,
-  ),
+  recipe: oneOf(Object.keys(recipes) as RecipeName[]),
   /** `IGC-L24M2`, `RegConv-W16`, `SumFusion`, …+Ident */
   net: text('must be the name of a network'),
   depth: integer(1),
@@ -129,7 +126,8 @@ const runConfigSchema = v.strictObject({
   family: oneOf(['cifar']),
   data: dataSchema,
   epochs: integer(1),
-  batchSize: integer(1),
+  /** Images in a step; null for 64, or for a small set less, so that an epoch has 8 steps. */
+  batchSize: v.nullable(integer(1)),
   testBatchSize: integer(1),
   optimizer: optimizerSchema,
   schedule: scheduleSchema,
@@ -173,7 +171,7 @@ const runConfigSchema = v.strictObject({
 
 /**
  * The whole configuration: the recipe's values with the overrides laid over them. Without a recipe, that of the
- * data set (`digits`), else `paper-cifar`.
+ * data set (`digits`, `folder`), else `paper-cifar`.
  *
  * Throws a usage error that names the first unknown key or wrong value, or what does not fit together.
  * @example resolveConfig('paper-cifar', { epochs: 20, optimizer: { learningRate: 0.05 } })
@@ -218,7 +216,7 @@ const anyShape = { input: { channels: 3, height: 32, width: 32 }, classes: 10 } 
 function checkTogether(config: RunConfig): void {
   const { net, depth, schedule, batchSize, replicas, epochs } = config;
   namedNetwork({ net, depth, ...anyShape });
-  if (batchSize % replicas !== 0) {
+  if (batchSize !== null && batchSize % replicas !== 0) {
     throw usageError({
       path: 'batchSize',
       rule: 'must be divisible by replicas',
@@ -298,7 +296,16 @@ function configError(issue: ConfigIssue): Error {
     if (missing) return usageError({ path, rule: 'must be given' });
     return usageError({ path, rule: 'must be an object', got: JSON.stringify(issue.input) });
   }
-  return usageError({ path, rule: issue.message, got: JSON.stringify(issue.input) ?? 'nothing' });
+  const got = JSON.stringify(issue.input) ?? 'nothing';
+  return usageError({ path, rule: issue.message, got, hint: suggestChoice(keys, issue.input) });
+}
+
+/** The choice nearest to a mistyped one; nothing for values that are no choices. */
+function suggestChoice(keys: readonly string[], input: unknown): string {
+  const schema = schemaAt(keys);
+  if (typeof input !== 'string' || !isRecord(schema) || !Array.isArray(schema.options)) return '';
+  const nearest = nearestName(input, schema.options as string[]);
+  return nearest === undefined ? '' : `did you mean "${nearest}"?`;
 }
 
 /** The nearest key beside the unknown one, else the nearest anywhere, else all keys beside it. */
@@ -312,9 +319,11 @@ function suggestKey(keys: readonly string[]): string {
 }
 
 function keysAt(path: readonly string[]): string[] {
-  let schema: unknown = runConfigSchema;
-  for (const key of path) schema = entriesOf(schema)[key];
-  return Object.keys(entriesOf(schema));
+  return Object.keys(entriesOf(schemaAt(path)));
+}
+
+function schemaAt(path: readonly string[]): unknown {
+  return path.reduce<unknown>((schema, key) => entriesOf(schema)[key], runConfigSchema);
 }
 
 function allPaths(schema: unknown, prefix = ''): string[] {

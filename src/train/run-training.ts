@@ -100,7 +100,7 @@ async function* trainTask(
     folder = opened.folder;
     source = openTrainingBatches(config, dataset, training, state);
     yield startEvent(config, dataset, training, choice, opened);
-    yield* warnings([...choice.warnings, ...opened.warnings, ...skippedFiles(dataset)]);
+    yield* warnings([...choice.warnings, ...opened.warnings, ...dataWarnings(dataset)]);
     const rows = cutMetrics(folder, state.epoch);
     return yield* trainEpochs({
       ...training,
@@ -230,8 +230,15 @@ function* warnings(messages: readonly string[]): Generator<WarningEvent> {
   for (const message of messages) yield { kind: 'warning', message };
 }
 
-function skippedFiles({ skipped }: Dataset): readonly string[] {
-  if (skipped.length === 0) return [];
+function dataWarnings({ skipped, test }: Dataset): readonly string[] {
   const files = skipped.length === 1 ? 'file was' : 'files were';
-  return [`${skipped.length} ${files} left out, the first is ${skipped[0]}`];
+  const share = Math.round(100 / test.count);
+  return [
+    ...(skipped.length > 0
+      ? [`${skipped.length} ${files} left out, the first is ${skipped[0]}`]
+      : []),
+    ...(test.count < 20
+      ? [`few test images (${test.count}): each is ${share} % of the test accuracy`]
+      : []),
+  ];
 }

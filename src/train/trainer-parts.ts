@@ -8,6 +8,7 @@ import type { ChannelStatistics, Dataset, ImageSet } from '../data/dataset.ts';
 import { channelStatistics } from '../data/statistics.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
 import { namedNetwork } from '../spec/named-networks.ts';
+import { batchSizeFor } from './batch-size.ts';
 import type { TrainState } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import { type Evaluator, makeEvaluator } from './evaluate.ts';
@@ -62,7 +63,7 @@ export function makeTrainingModel(
     batchNorm: { epsilon: bn.epsilon, oldWeight: bn.oldWeight },
   });
   const model = makeModel(spec, kernels);
-  const batchSize = Math.min(config.batchSize, train.count);
+  const batchSize = batchSizeFor(config, train.count);
   const plan = planModel(model, { batch: batchSize, training: true, replicas, smoothing });
   const statistics = channelStatistics(train);
   const evaluator = (name: string, set: ImageSet) =>

@@ -1,4 +1,4 @@
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runIgc, temporaryFolder, tinyFolderRun, writeClasses } from './run-igc.ts';
@@ -57,6 +57,40 @@ describe('igc train, given bad images', () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/warning: 1 file was left out, the first is skip.dog.x\.png/);
     expect(JSON.parse(stdout)).toMatchObject({ skippedFiles: 1, dataset: 'folder' });
+  });
+});
+
+describe('igc train, given very few images', () => {
+  it('learns from them with the recipe for folders, and can be used', async () => {
+    writeClasses(path.join(folder(), 'few'), ['cat', 'dog']);
+    const train = ['train', '--data', './few', '--name', 'few', '--epochs', '3', '--threads', '1'];
+    const { code, stderr, stdout } = await runIgc([...train, '--json'], { cwd: folder() });
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^IGC-L24M2, depth 8: /m);
+    expect(stderr).toMatch(/8 training, 2 test images, 2 classes$/m);
+    expect(stderr).toMatch(/^warning: few test images \(2\): each is 50 % of the test accuracy$/m);
+    const { testAccuracy, ...summary } = JSON.parse(stdout);
+    expect(summary).toMatchObject({ depth: 8, epochs: 3, steps: 3, dataset: 'folder' });
+    expect([0, 50, 100]).toContain(testAccuracy);
+    const config = JSON.parse(readFileSync(path.join(folder(), 'runs/few/config.json'), 'utf8'));
+    expect(config).toMatchObject({ recipe: 'folder', batchSize: null, replicas: 1 });
+    const args = ['predict', 'runs/few', 'few/cat/0.png', '--json'];
+    const [prediction] = JSON.parse((await runIgc(args, { cwd: folder() })).stdout);
+    expect(prediction.top).toHaveLength(2);
+  });
+
+  it('takes two images a class, and steps of one image', async () => {
+    writeClasses(path.join(folder(), 'two'), ['cat', 'dog'], 2);
+    const line = ['train', '--data', './two', '--depth', '5', '--epochs', '2', '--threads', '1'];
+    for (const more of [[], ['--batch', '1'], ['--replicas', '2']]) {
+      const { code, stderr } = await runIgc([...line, ...more], { cwd: folder() });
+      expect(code, stderr).toBe(0);
+    }
+    const { code, stderr } = await runIgc([...line, '--replicas', '3'], { cwd: folder() });
+    expect([code, stderr]).toEqual([
+      2,
+      '--replicas: must be at most the number of images in a batch, got replicas=3 and 2 images\n',
+    ]);
   });
 });
 

@@ -35,7 +35,7 @@ describe('igc train', () => {
   it('ends with commands to try when asked', async () => {
     const { stderr } = await train('--name', 'next', '--next-steps');
     expect(stderr).toMatch(/^ {2}npx igc eval runs.next$/m);
-    expect(stderr).toMatch(/^ {2}npx igc train --data <folder> /m);
+    expect(stderr).toMatch(/^ {2}npx igc train --data <folder> --name pets$/m);
     expect(stderr).toMatch(/--data cifar10 --data-dir <dir>/);
   });
 

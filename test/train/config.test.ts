@@ -37,6 +37,16 @@ describe('a configuration', () => {
     });
     expect(resolveConfig('digits', { epochs: 3 }).epochs).toBe(3);
     expect(resolveConfig(undefined, { recipe: 'digits' }).data.name).toBe('digits');
+    expect(resolveConfig(undefined, { data: { name: 'folder', dir: 'x' } })).toMatchObject({
+      recipe: 'folder',
+      net: 'IGC-L24M2',
+      depth: 8,
+      epochs: 30,
+      batchSize: null,
+      replicas: 1,
+      bn: { oldWeight: 0.9 },
+      augment: { pad: 4, mirror: true },
+    });
   });
 
   it('weighs old running averages by the kind of network unless told otherwise', () => {
@@ -99,7 +109,7 @@ describe('a configuration', () => {
     [{ schedule: { peakAt: 0 } }, 'schedule.peakAt: must be a number in (0, 1), got 0'],
     [
       { schedule: { kind: 'steps' } },
-      'schedule.kind: must be one of step, cosine, one-cycle, constant, got "steps"',
+      'schedule.kind: must be one of step, cosine, one-cycle, constant, got "steps"; did you mean "step"?',
     ],
     [
       { schedule: { milestones: [0.5, 0.4] } },
@@ -110,6 +120,9 @@ describe('a configuration', () => {
       'schedule.milestones: must be a list of ascending fractions in (0, 1), got 3',
     ],
     [{ schedule: { factor: Number.NaN } }, 'schedule.factor: must be a positive number, got null'],
+    [{ kernels: 'natve' }, 'reference-float64, got "natve"; did you mean "native"?'],
+    [{ data: { name: 'digts' } }, 'synthetic, got "digts"; did you mean "digits"?'],
+    [{ recipe: 'foldr' }, 'recipe: unknown recipe, got "foldr"; did you mean "folder"?'],
     [{ kernels: 'gpu' }, 'kernels: must be one of auto, native, native-avx512, native-avx2'],
     [{ family: 'imagenet' }, 'family: must be one of cifar, got "imagenet"'],
     [{ name: 'a/b' }, 'name: must be a folder name without slashes, or null, got "a/b"'],
