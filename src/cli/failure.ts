@@ -3,7 +3,7 @@
  * line; our own bugs ask to be reported, with their stack trace.
  */
 import { CommanderError } from 'commander';
-import { exitCodes, IgcError } from '../core/errors.ts';
+import { exitCodes, IgcError, nearestName } from '../core/errors.ts';
 import { nameFlagsInHint } from './options.ts';
 
 export interface Failure {
@@ -48,10 +48,18 @@ function describeUsage(error: CommanderError, command: string): Failure {
   if (error.code === 'commander.help') return { message: '', exitCode: exitCodes.usage };
   const [said = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const hint =
-    suggestion === undefined
-      ? `see ${command} --help`
-      : suggestion.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?');
+    suggestion?.replace(/^\(Did you mean (.*)\?\)$/, 'did you mean $1?') ??
+    nearestChoice(said) ??
+    `see ${command} --help`;
   return { message: `${command}: ${inOurWords(said)}; ${hint}`, exitCode: exitCodes.usage };
+}
+
+/** What was probably meant by an argument that is none of the choices. */
+function nearestChoice(said: string): string | undefined {
+  const [, typed, choices] =
+    /argument '(.*)' is invalid\. Allowed choices are (.*)\.$/.exec(said) ?? [];
+  const nearest = nearestName(typed ?? '', choices?.split(', ') ?? []);
+  return nearest === undefined ? undefined : `did you mean ${nearest}?`;
 }
 
 /** Commander's messages in the form of ours: `<rule>, got <value>`. */

@@ -106,7 +106,13 @@ async function applyAssignment(target: Record<string, unknown>, assignment: stri
   if (path.split('.').includes('__proto__')) {
     throw usageError({ path, rule: 'unknown option' });
   }
-  setPath(target, path, await parseYaml(assignment.slice(at + 1), `--set ${path}`));
+  const text = spaceColons(assignment.slice(at + 1));
+  setPath(target, path, await parseYaml(text, `--set ${path}`));
+}
+
+/** `{count:48}`, which YAML takes for a key without a value, as `{count: 48}`. */
+function spaceColons(text: string): string {
+  return text.trimStart().startsWith('{') ? text.replace(/([{,]\s*\w+):(?=\S)/g, '$1: ') : text;
 }
 
 /** `--data photos/` means `--data folder --data-dir photos/`; true when it was so meant. */

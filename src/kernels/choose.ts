@@ -1,6 +1,6 @@
 /** Which kernel set runs: the one asked for, or the best that this machine has, with the reason. */
 import { availableParallelism } from 'node:os';
-import { usageError } from '../core/errors.ts';
+import { suggestName, usageError } from '../core/errors.ts';
 import type { KernelSet } from './contract.ts';
 import { type InstructionSet, instructionSets, loadNativeKernels } from './native.ts';
 import { referenceKernels } from './reference.ts';
@@ -32,6 +32,14 @@ export interface ChosenKernels {
 /** Throws a usage error when the kernels asked for by name are not there; `auto` always finds some. */
 export function chooseKernels(request: KernelRequest): ChosenKernels {
   const { kernels: choice } = request;
+  if (!kernelChoices.includes(choice)) {
+    throw usageError({
+      path: 'kernels',
+      rule: `must be one of ${kernelChoices.join(', ')}`,
+      got: JSON.stringify(choice),
+      hint: suggestName(choice, kernelChoices),
+    });
+  }
   if (choice === 'reference' || choice === 'reference-float64') {
     const arithmetic = choice === 'reference' ? 'float32' : 'float64';
     return { kernels: referenceKernels(arithmetic), reason: 'asked for', warnings: [] };

@@ -16,7 +16,19 @@ const mistakes: readonly [line: string, message: string][] = [
   ['predict run', 'igc predict: needs <files>; see igc predict --help'],
   [
     'eval run --checkpoint lats',
-    'igc eval: --checkpoint must be one of last, best, got "lats"; see igc eval --help',
+    'igc eval: --checkpoint must be one of last, best, got "lats"; did you mean last?',
+  ],
+  [
+    'train --data digts',
+    '--data: must be one of digits, cifar10, cifar100, folder, synthetic, got "digts"; did you mean "digits"?',
+  ],
+  [
+    'train --sched cosin',
+    '--sched: must be one of step, cosine, one-cycle, constant, got "cosin"; did you mean "cosine"?',
+  ],
+  [
+    'eval run --split tset',
+    'igc eval: --split must be one of train, validation, test, got "tset"; did you mean test?',
   ],
   ['train --epochs many', '--epochs: must be a number, got "many"'],
   ['train --epochs 0', '--epochs: must be an integer of at least 1, got 0'],
@@ -144,6 +156,17 @@ describe('igc train --print-config', () => {
   it('takes a path as a folder of images', async () => {
     const { data } = await printed('--data', './photos/');
     expect(data).toMatchObject({ name: 'folder', dir: './photos/' });
+  });
+
+  it('takes objects as people write them', async () => {
+    for (const value of [
+      '{count:48,classes:3}',
+      '{count: 48, classes: 3}',
+      '{"count":48,"classes":3}',
+    ]) {
+      const { data } = await printed('--data', 'synthetic', '--set', `data.synthetic=${value}`);
+      expect(data.synthetic).toEqual({ count: 48, classes: 3 });
+    }
   });
 
   it('gives what --config accepts', async () => {
