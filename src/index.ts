@@ -14,10 +14,21 @@
 // Errors
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
 // Data
+export { checkDataset, type DatasetReport } from './data/check.ts';
+export { usualDataFolders } from './data/data-folder.ts';
 export type { ChannelStatistics, Dataset, ImageSet } from './data/dataset.ts';
-export { decodeImageFile } from './data/image-decoder.ts';
+export { chooseDecoder, decodeImageFile } from './data/image-decoder.ts';
 export { type DatasetRequest, datasetNames, openDataset } from './data/open-dataset.ts';
+export type { ImageDecoder, RgbImage } from './data/rgb-image.ts';
 export { channelStatistics } from './data/statistics.ts';
+export type { SyntheticOptions } from './data/synthetic.ts';
+// Pictures
+export {
+  type ConfusionMatrix,
+  type ConfusionPicture,
+  confusionCsv,
+  confusionSvg,
+} from './draw/confusion.ts';
 // Files
 export {
   decodeSafetensors,
@@ -42,23 +53,35 @@ export type {
   RealArray,
   SgdOptions,
 } from './kernels/contract.ts';
+export { nativeKernelSets } from './kernels/native.ts';
 export { referenceKernels } from './kernels/reference.ts';
 // Plans
-export { type DescribeOptions, describeNetwork, descriptionText } from './plan/describe.ts';
+export {
+  type DescribeOptions,
+  describeNetwork,
+  descriptionText,
+  type LayerDescription,
+  type MemoryDescription,
+  type NetworkDescription,
+  type StepDescription,
+} from './plan/describe.ts';
 export { makePlan, type PlanOptions } from './plan/make-plan.ts';
 export type { Plan, Step, Tensor } from './plan/plan.ts';
 // Networks
 export type { Graph, GraphNode, Op, Shape } from './spec/graph.ts';
 export { type NamedNetwork, namedNetwork } from './spec/named-networks.ts';
 export { type BlockSpec, buildGraph, type NetSpec } from './spec/network.ts';
-export { type Cost, countCost } from './theory/cost.ts';
+export { type Cost, type CountConvention, countCost, type NodeCost } from './theory/cost.ts';
 // Training and using
 export {
   type ConfigOverrides,
+  datasetRequest,
   parseConfig,
   type RunConfig,
   resolveConfig,
+  scheduleKinds,
 } from './train/config.ts';
+export { packageVersion } from './train/environment.ts';
 export type { ClassAccuracy, Evaluation } from './train/evaluate.ts';
 export type {
   CheckpointEvent,
@@ -86,4 +109,5 @@ export {
 } from './train/load.ts';
 export type { Preprocessing } from './train/model-file.ts';
 export { type RecipeName, recipes } from './train/recipes.ts';
+export { readRunConfig } from './train/run-folder.ts';
 export { type TrainOptions, train } from './train/train.ts';

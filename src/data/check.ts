@@ -18,6 +18,7 @@ interface SplitReport {
   readonly perClass: readonly number[];
 }
 
+/** What `checkDataset` found. */
 export interface DatasetReport {
   readonly name: string;
   readonly classes: readonly string[];

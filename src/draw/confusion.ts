@@ -6,6 +6,7 @@
 import { escapeXml, svgElement, svgText } from './svg.ts';
 import { displayWidth } from './text-table.ts';
 
+/** How often each class was taken for which. */
 export interface ConfusionMatrix {
   /** Class names in label order. */
   readonly classes: readonly string[];
@@ -13,6 +14,7 @@ export interface ConfusionMatrix {
   readonly counts: readonly (readonly number[])[];
 }
 
+/** A confusion matrix and what is written above it. */
 export interface ConfusionPicture extends ConfusionMatrix {
   readonly title: string;
   readonly subtitle: string;

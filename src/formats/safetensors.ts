@@ -6,12 +6,14 @@
 import * as v from 'valibot';
 import { dataError } from '../core/errors.ts';
 
+/** One tensor as it lies in a file. */
 export interface StoredTensor {
   readonly shape: readonly number[];
   /** Row-major; its type is the stored one: F32 or F64. */
   readonly data: Float32Array | Float64Array;
 }
 
+/** The content of a safetensors file. */
 export interface Safetensors {
   /** Free text by name; the `__metadata__` of the header. */
   readonly metadata: ReadonlyMap<string, string>;

@@ -13,14 +13,17 @@ export const kernelChoices = [
   'reference',
   'reference-float64',
 ] as const;
+/** One of `kernelChoices`. */
 export type KernelChoice = (typeof kernelChoices)[number];
 
+/** Which kernels are wanted, on how many threads. */
 export interface KernelRequest {
   readonly kernels: KernelChoice;
   /** 0 means all cores. */
   readonly threads: number;
 }
 
+/** A kernel set and why it was chosen. */
 export interface ChosenKernels {
   readonly kernels: KernelSet;
   /** Why these, in words for people. */

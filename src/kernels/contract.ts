@@ -17,6 +17,7 @@ export interface ModelArrays {
   readonly state: RealArray;
 }
 
+/** One step of Nesterov (or plain) momentum SGD with weight decay. */
 export interface SgdOptions {
   readonly learningRate: number;
   readonly momentum: number;
@@ -29,6 +30,7 @@ export interface SgdOptions {
   }[];
 }
 
+/** An implementation of all operations: makes executors of plans, and updates parameters. */
 export interface KernelSet {
   /** `native-avx512`, `reference-float64`, … */
   readonly name: string;
@@ -46,11 +48,13 @@ export interface KernelSet {
   updateSgd(model: ModelArrays, options: SgdOptions): void;
 }
 
+/** How a plan is put in memory. */
 export interface InstantiateOptions {
   /** Fill activation and gradient arenas with NaN first, so that anything read before it is written shows. */
   readonly poison?: boolean;
 }
 
+/** What a forward pass needs besides the batch. */
 export interface ForwardOptions {
   /** What the old running averages weigh in this step's update (training plans). */
   readonly oldWeight: number;

@@ -10,6 +10,7 @@ import { countCost } from '../theory/cost.ts';
 import { makePlan, type PlanOptions } from './make-plan.ts';
 import type { Plan, Step, TensorView } from './plan.ts';
 
+/** For which batch, replicas and kernels a network is described. */
 export interface DescribeOptions extends Pick<PlanOptions, 'replicas' | 'lanes' | 'fuse'> {
   /** Images in a batch; default 64. */
   readonly batch?: number;
@@ -17,6 +18,7 @@ export interface DescribeOptions extends Pick<PlanOptions, 'replicas' | 'lanes' 
   readonly valueBytes?: 4 | 8;
 }
 
+/** One node of the graph and what it costs. */
 export interface LayerDescription {
   readonly path: string;
   readonly kind: Op['kind'];
@@ -53,6 +55,7 @@ export interface MemoryDescription {
   readonly total: number;
 }
 
+/** Everything that `igc describe` prints, as data. */
 export interface NetworkDescription {
   readonly net: string;
   readonly depth: number;

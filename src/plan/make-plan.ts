@@ -6,6 +6,7 @@ import { type LogicalTensor, placeTensors } from './memory.ts';
 import { layOutParameters, type ParameterLayout } from './parameters.ts';
 import type { InputGradient, Plan, Step } from './plan.ts';
 
+/** What a plan is for. */
 export interface PlanOptions {
   readonly batch: number;
   /** Parts of the batch with statistics of their own; default 1. */

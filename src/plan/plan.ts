@@ -21,6 +21,7 @@ export interface TensorView {
   readonly relu: boolean;
 }
 
+/** A stored activation: its shape for one image and its place in the arena. */
 export interface Tensor extends Shape {
   readonly id: number;
   /** Path of the graph node whose output it stores. */
@@ -139,6 +140,7 @@ export interface LossStep extends StepBase {
   readonly smoothing: number;
 }
 
+/** One pass over memory, in the order of the forward pass. */
 export type Step =
   | ConvStep
   | PermuteStep
@@ -151,6 +153,7 @@ export type Step =
 export type StepKind = Step['kind'];
 export type StepOf<K extends StepKind> = Extract<Step, { kind: K }>;
 
+/** Steps, tensors and parameters with their places in memory; immutable. */
 export interface Plan {
   /** Statistics of the batch and backward, or running averages and forward only. */
   readonly training: boolean;

@@ -45,6 +45,7 @@ export interface ConvOp {
 export type OpKind = Op['kind'];
 export type OpOf<K extends OpKind> = Extract<Op, { kind: K }>;
 
+/** One operation at its path, with the nodes that it reads. */
 export interface GraphNode {
   /** `stage2/block1/primary`; names parameters, log rows, errors and exported tensors alike. */
   readonly path: string;

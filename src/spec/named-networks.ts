@@ -7,6 +7,7 @@ import { usageError } from '../core/errors.ts';
 import type { Shape } from './graph.ts';
 import type { BatchNormSpec, BlockSpec, ConvolutionBlock, NetSpec } from './network.ts';
 
+/** A network by its name, depth, input and number of classes. */
 export interface NamedNetwork {
   readonly net: string;
   readonly depth: number;

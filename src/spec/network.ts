@@ -53,6 +53,7 @@ export interface ResidualBlock {
 }
 
 export type ConvolutionBlock = RegularBlock | IgcBlock | SumFusionBlock;
+/** What a network is a list of. */
 export type BlockSpec = ConvolutionBlock | ResidualBlock;
 
 /** A whole network: blocks, then a global average pool and a fully connected layer with bias. */

@@ -11,6 +11,7 @@ import { buildGraph, type NetSpec } from '../spec/network.ts';
  */
 export type CountConvention = 'paper' | 'all';
 
+/** What one node costs. */
 export interface NodeCost {
   readonly path: string;
   readonly kind: GraphNode['op']['kind'];
@@ -21,6 +22,7 @@ export interface NodeCost {
   readonly macs: number;
 }
 
+/** Parameters and multiply-adds of a network, in all and node by node. */
 export interface Cost {
   readonly convention: CountConvention;
   /** In graph order, one per node. */

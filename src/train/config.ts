@@ -24,7 +24,9 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { readonly [K in keyof T]?: DeepPartial<T[K]> | undefined }
     : T;
 
+/** The data sets that a configuration can name. */
 export const dataNames = ['digits', 'cifar10', 'cifar100', 'folder', 'synthetic'] as const;
+/** The kinds of learning-rate schedules; schedule.ts has their equations. */
 export const scheduleKinds = ['step', 'cosine', 'one-cycle', 'constant'] as const;
 
 const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => {

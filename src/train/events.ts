@@ -71,6 +71,7 @@ export interface RunSummary {
   readonly finishedAt: string;
 }
 
+/** The first event: what will be trained, on what, with which kernels. */
 export interface StartEvent {
   readonly kind: 'start';
   readonly name: string;
@@ -119,6 +120,7 @@ export interface StepEvent {
   readonly remainingMs: number;
 }
 
+/** An epoch is over, and its row written. */
 export interface EpochEvent {
   readonly kind: 'epoch';
   readonly epochs: number;
@@ -127,6 +129,7 @@ export interface EpochEvent {
   readonly best: boolean;
 }
 
+/** A checkpoint was written. */
 export interface CheckpointEvent {
   readonly kind: 'checkpoint';
   readonly which: 'last' | 'best';
@@ -142,12 +145,14 @@ export interface WarningEvent {
   readonly message: string;
 }
 
+/** The run is over, and its summary written. */
 export interface DoneEvent {
   readonly kind: 'done';
   readonly folder: string;
   readonly summary: RunSummary;
 }
 
+/** Everything that `train` yields. */
 export type TrainEvent =
   | StartEvent
   | StepEvent

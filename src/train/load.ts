@@ -15,6 +15,7 @@ import type { Model } from './model.ts';
 import { type ModelCard, modelFromFile, type Preprocessing, readModelFile } from './model-file.ts';
 import { readRunConfig } from './run-folder.ts';
 
+/** Which checkpoint, on which kernels. */
 export interface LoadOptions {
   /** Which checkpoint of a run folder; default `last`. */
   readonly which?: 'last' | 'best' | undefined;
@@ -85,6 +86,7 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
 /** The splits of a data set. */
 export type SplitName = 'train' | 'validation' | 'test';
 
+/** What to evaluate, and with what. */
 export interface EvaluateOptions extends LoadOptions {
   /** Default `test`. */
   readonly split?: SplitName | undefined;
@@ -92,6 +94,7 @@ export interface EvaluateOptions extends LoadOptions {
   readonly dataDir?: string | undefined;
 }
 
+/** An evaluation and what was evaluated. */
 export interface RunEvaluation extends Evaluation {
   /** The folder that was given, and the absolute path of the checkpoint in it. */
   readonly run: string;
@@ -160,6 +163,7 @@ export async function evaluateRun(
   }
 }
 
+/** How many classes, and what of bad files. */
 export interface PredictOptions extends LoadOptions {
   /** How many of the likeliest classes; default 5, at most all. */
   readonly top?: number | undefined;
@@ -167,6 +171,7 @@ export interface PredictOptions extends LoadOptions {
   readonly skipBad?: boolean | undefined;
 }
 
+/** What a network says of an image file. */
 export interface FilePrediction {
   readonly file: string;
   /** Likeliest first; empty with an `error`. */
@@ -175,6 +180,7 @@ export interface FilePrediction {
   readonly error?: string;
 }
 
+/** A class and how likely it is. */
 export interface ClassProbability {
   readonly name: string;
   /** 0…1 */

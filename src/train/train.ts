@@ -8,6 +8,7 @@ import type { RunSummary, TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';
 import { fromPlainError, type TrainerData, type TrainerMessage } from './trainer-messages.ts';
 
+/** What is not part of the configuration: stopping, resuming, how often to hear. */
 export interface TrainOptions {
   /** Stops the run after its current step, with a checkpoint to resume from. */
   readonly signal?: AbortSignal | undefined;
