@@ -33,12 +33,15 @@ export function resultText(summary: RunSummary, folder: string): string {
 }
 
 /** Commands to try after a first training. */
-export function nextSteps(folder: string): string {
+export function nextSteps({ dataset }: RunSummary, folder: string): string {
   const igc = commandName(process.argv[1]);
   const run = shellWord(shortPath(folder));
   const commands = [
     [`${igc} eval ${run}`, 'accuracy per class and the confusion matrix, as a picture too'],
-    [`${igc} predict ${run} <image files>`, 'classify images'],
+    [
+      `${igc} predict ${run} <image files>`,
+      dataset === 'digits' ? 'classify images of single digits, white on black' : 'classify images',
+    ],
     [
       `${igc} train --data <folder> --name pets`,
       'your own images: one folder for each class in it',
@@ -49,7 +52,7 @@ export function nextSteps(folder: string): string {
     ],
   ];
   const lines = commands.flatMap(([command, what]) => [`  ${command}`, `      ${what}`]);
-  return ['', 'Next:', ...lines].join('\n');
+  return ['', 'What to try next:', ...lines].join('\n');
 }
 
 /** The command that goes on with a run. */

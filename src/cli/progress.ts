@@ -10,6 +10,7 @@ import {
   formatPercent,
   type Palette,
   paletteFor,
+  shortPath,
 } from './terminal.ts';
 
 export interface ProgressOutput {
@@ -71,10 +72,11 @@ function startLines(event: StartEvent, palette: Palette): readonly string[] {
     : [];
   const threads = `${kernels.threads} thread${kernels.threads === 1 ? '' : 's'}`;
   return [
-    `${palette.bold(`${config.net}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} MACs an image`,
+    `network   ${palette.bold(`${config.net}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} multiply-adds an image`,
     `data      ${dataset.name}: ${count(dataset.trainImages)} training${held}, ${count(dataset.testImages)} test images, ${dataset.classes.length} classes`,
+    `training  ${count(config.epochs)} epoch${config.epochs === 1 ? '' : 's'} of ${count(event.stepsPerEpoch)} steps with ${count(event.batchSize)} images`,
     `kernels   ${kernels.name}, ${threads}`,
-    `run       ${event.folder}`,
+    `run       ${shortPath(event.folder)}`,
     ...resumed,
   ];
 }

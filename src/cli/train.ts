@@ -48,9 +48,10 @@ async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
   const { folder, summary } = await trainVisibly(overrides, flags.resume).catch((error) => {
     throw nameFlagIn(error, flagOf);
   });
+  printNews('');
   if (flags.json) printJson({ ...summary, folder });
   else printData(resultText(summary, folder));
-  if (flags.nextSteps) printNews(nextSteps(folder));
+  if (flags.nextSteps) printNews(nextSteps(summary, folder));
 }
 
 function refuseBesideResume({ resume, printConfig, dryRun }: TrainFlags): void {

@@ -82,6 +82,8 @@ export interface StartEvent {
   readonly resumed?: { readonly epoch: number; readonly step: number };
   readonly stepsPerEpoch: number;
   readonly steps: number;
+  /** Images in each step. */
+  readonly batchSize: number;
   readonly dataset: {
     readonly name: string;
     readonly classes: readonly string[];

@@ -198,7 +198,7 @@ function checkSameData(
 function startEvent(
   config: RunConfig,
   { name, classes, train, validation, test, skipped }: Dataset,
-  { model, stepsPerEpoch }: TrainingModel,
+  { model, stepsPerEpoch, batchSize }: TrainingModel,
   { kernels, reason }: ChosenKernels,
   { folder, state, isResumed }: Opened,
 ): StartEvent {
@@ -211,6 +211,7 @@ function startEvent(
     ...(isResumed && { resumed: { epoch: state.epoch, step: state.step } }),
     stepsPerEpoch,
     steps: stepsPerEpoch * config.epochs,
+    batchSize,
     dataset: {
       name,
       classes,

@@ -66,7 +66,7 @@ describe('igc train, given very few images', () => {
     const train = ['train', '--data', './few', '--name', 'few', '--epochs', '3', '--threads', '1'];
     const { code, stderr, stdout } = await runIgc([...train, '--json'], { cwd: folder() });
     expect(code, stderr).toBe(0);
-    expect(stderr).toMatch(/^IGC-L24M2, depth 8: /m);
+    expect(stderr).toMatch(/^network {3}IGC-L24M2, depth 8: /m);
     expect(stderr).toMatch(/8 training, 2 test images, 2 classes$/m);
     expect(stderr).toMatch(/^warning: few test images \(2\): each is 50 % of the test accuracy$/m);
     const { testAccuracy, ...summary } = JSON.parse(stdout);

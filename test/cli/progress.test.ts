@@ -83,7 +83,7 @@ describe('makeProgress', () => {
 
 describe('describeFailure', () => {
   it('shows an expected mistake as one line', () => {
-    const error = usageError({ path: 'a', rule: 'must be b', got: 'c', hint: 'pass skipBad' });
+    const error = usageError({ path: 'a', rule: 'must be b', got: 'c', hint: 'pass data.skipBad' });
     expect(describeFailure(error)).toEqual({
       message: 'a: must be b, got c; pass --skip-bad',
       exitCode: 2,

@@ -14,7 +14,11 @@ describe('igc train', () => {
     expect(stdout).toMatch(
       /^test accuracy {2}\d+\.\d\d% after epoch 2\nbest .+\ntime .+\nrun folder .*runs.plain\n$/,
     );
-    expect(stderr).toMatch(/^IGC-L2M2, depth 5: 1,071 parameters, 17,072 MACs an image$/m);
+    expect(stderr).toMatch(
+      /^network {3}IGC-L2M2, depth 5: 1,071 parameters, 17,072 multiply-adds an image$/m,
+    );
+    expect(stderr).toMatch(/^training {2}2 epochs of 3 steps with 16 images$/m);
+    expect(stderr).toMatch(/^run {7}runs.plain$/m);
     expect(stderr).toMatch(/^epoch 2\/2 {2}loss \d+\.\d{4} {2}train .+% {2}test .+images\/s/m);
     expect(stderr).not.toContain('\u001b');
     expect(readdirSync(path.join(folder(), 'runs/plain')).sort()).toEqual(
