@@ -1,6 +1,6 @@
 """One training step in PyTorch, written from the paper and facts.md, independent of igcnet's code.
 
-usage: peer.py FOLDER. Reads FOLDER/job.json (the network as blocks, options, and where each tensor lies in
+usage: peer.py, with a FOLDER on each line of stdin. Reads FOLDER/job.json (the network as blocks, options, and where each tensor lies in
 FOLDER/job.bin), computes loss, gradients, updated parameters, momenta and running averages, and writes them as
 FOLDER/result.json and FOLDER/result.bin in the same form. Letters: L primary partitions, M channels in each.
 """
@@ -154,4 +154,6 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    for line in sys.stdin:
+        main(line.rstrip("\n"))
+        print("done", flush=True)

@@ -3,7 +3,7 @@
  * everything) of the paper's networks at D=8 on 32×32 images, from the same weights, momenta,
  * running averages and batch.
  */
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stream } from '../../src/core/random.ts';
 import type { KernelSet, ModelArrays } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
@@ -13,7 +13,7 @@ import { buildGraph, type NetSpec } from '../../src/spec/network.ts';
 import { definition, nativeSets, skippedSets } from '../kernels/kernel-sets.ts';
 import { convert, nmse } from '../kernels/trial.ts';
 import { tolerances } from '../tolerances.ts';
-import { askPeer, type PeerTensor, pythonWithTorch } from './torch-peer.ts';
+import { type Peer, type PeerTensor, pythonWithTorch, startPeer } from './torch-peer.ts';
 
 const nets = ['IGC-L24M2', 'RegConv-W16', 'IGC-L4M8+Ident'] as const;
 const input = { channels: 3, height: 32, width: 32 };
@@ -85,7 +85,7 @@ function namedState(plan: Plan, state: PeerTensor['values']): [string, PeerTenso
   });
 }
 
-function stepInTorch(setting: Setting, begin: Start, like: KernelSet): Numbers {
+function stepInTorch(setting: Setting, begin: Start, like: KernelSet): Promise<Numbers> {
   const { spec, labels } = begin;
   const plan = planFor(spec, setting, 1);
   const { height, width, channels } = input;
@@ -98,7 +98,7 @@ function stepInTorch(setting: Setting, begin: Start, like: KernelSet): Numbers {
     ['labels', { shape: [batch], values: labels }],
   ]);
   const options = { ...spec.batchNorm, ...sgd, replicas, smoothing };
-  return askPeer(pythonWithTorch!, { blocks: spec.blocks, options }, tensors);
+  return peer.ask({ blocks: spec.blocks, options }, tensors);
 }
 
 function stepInKernels(setting: Setting, begin: Start, kernels: KernelSet): Numbers {
@@ -150,25 +150,35 @@ if (!pythonWithTorch) {
   console.warn('skipped: no python3 with torch and numpy (Debian: apt install python3-torch)');
 }
 
+let peer: Peer;
+
 describe.skipIf(!pythonWithTorch)('one training step', () => {
+  beforeAll(() => {
+    peer = startPeer(pythonWithTorch!);
+  });
+  afterAll(() => peer.close());
+
   describe.each(nets)('of %s', (net) => {
-    test.each([1, 2])('is torch.double’s in float64, replicas %d', (replicas) => {
+    test.each([1, 2])('is torch.double’s in float64, replicas %d', async (replicas) => {
       const setting = { net, batch: 8, replicas };
       const begin = drawStart(setting);
-      const want = stepInTorch(setting, begin, definition);
+      const want = await stepInTorch(setting, begin, definition);
       const got = stepInKernels(setting, begin, definition);
       expectAgreement(got, want, () => tolerances.torchFloat64);
     });
 
-    test.skipIf(nativeSets.length === 0)('is float32 torch’s on every native kernel set', () => {
-      const setting = { net, batch: 64, replicas: 1 };
-      const begin = drawStart(setting);
-      const want = stepInTorch(setting, begin, nativeSets[0]!);
-      for (const kernels of nativeSets) {
-        const got = stepInKernels(setting, begin, kernels);
-        expectAgreement(got, want, float32Tolerance);
-      }
-    });
+    test.skipIf(nativeSets.length === 0)(
+      'is float32 torch’s on every native kernel set',
+      async () => {
+        const setting = { net, batch: 64, replicas: 1 };
+        const begin = drawStart(setting);
+        const want = await stepInTorch(setting, begin, nativeSets[0]!);
+        for (const kernels of nativeSets) {
+          const got = stepInKernels(setting, begin, kernels);
+          expectAgreement(got, want, float32Tolerance);
+        }
+      },
+    );
   });
 });
 

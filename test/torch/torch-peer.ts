@@ -1,11 +1,12 @@
 /**
- * Finds a Python with torch, and runs peer.py in a temporary folder of raw tensors, deleted
- * afterwards.
+ * Finds a Python with torch, and gives peer.py one job after another (importing torch takes longer than most), each
+ * in a temporary folder of raw tensors.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { RealArray } from '../../src/kernels/contract.ts';
 
@@ -25,11 +26,15 @@ interface TensorEntry {
 
 const arrayTypes = { float64: Float64Array, float32: Float32Array, int32: Int32Array } as const;
 
-/** The first Python that can import torch. */
+/** The first Python that has torch; it is not imported to find out. */
 export const pythonWithTorch: string | undefined = ['/usr/bin/python3', 'python3'].find(
   (python) => {
     try {
-      execFileSync(python, ['-c', 'import torch, numpy'], { stdio: 'ignore' });
+      execFileSync(
+        python,
+        ['-c', 'import importlib.util as u, numpy; assert u.find_spec("torch")'],
+        { stdio: 'ignore' },
+      );
       return true;
     } catch {
       return false;
@@ -37,12 +42,40 @@ export const pythonWithTorch: string | undefined = ['/usr/bin/python3', 'python3
   },
 );
 
-/** Runs one job of peer.py; throws with Python's traceback. */
-export function askPeer(
-  python: string,
+/** peer.py, waiting for jobs. */
+export interface Peer {
+  /** Runs one job; throws with Python's traceback. */
+  ask(
+    job: object,
+    tensors: ReadonlyMap<string, PeerTensor>,
+  ): Promise<ReadonlyMap<string, RealArray>>;
+  close(): void;
+}
+
+export function startPeer(python: string): Peer {
+  const script = fileURLToPath(new URL('./peer.py', import.meta.url));
+  const child = spawn(python, [script]);
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let errors = '';
+  child.stderr.on('data', (text) => {
+    errors += text;
+  });
+  return {
+    ask: (job, tensors) =>
+      inFolder(job, tensors, async (folder) => {
+        child.stdin.write(`${folder}\n`);
+        if ((await answers.next()).done) throw new Error(`peer.py ended: ${errors}`);
+      }),
+    close: () => child.stdin.end(),
+  };
+}
+
+/** Writes the job to a folder, has it done, and reads what was computed. */
+async function inFolder(
   job: object,
   tensors: ReadonlyMap<string, PeerTensor>,
-): ReadonlyMap<string, RealArray> {
+  compute: (folder: string) => Promise<void>,
+): Promise<ReadonlyMap<string, RealArray>> {
   const folder = mkdtempSync(join(tmpdir(), 'igcnet-torch-'));
   try {
     let offset = 0;
@@ -60,8 +93,7 @@ export function askPeer(
     const bytes = [...tensors.values()].map(({ values }) => bytesOf(values));
     writeFileSync(join(folder, 'job.bin'), Buffer.concat(bytes));
     writeFileSync(join(folder, 'job.json'), JSON.stringify({ ...job, tensors: entries }));
-    const peer = fileURLToPath(new URL('./peer.py', import.meta.url));
-    execFileSync(python, [peer, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
+    await compute(folder);
     return readResult(folder);
   } finally {
     rmSync(folder, { recursive: true });
