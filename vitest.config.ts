@@ -9,6 +9,7 @@ export default defineConfig({
     exclude: ['test/slow/**'],
     testTimeout: 60_000,
     pool: 'forks',
+    maxWorkers: '100%',
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/slow/**/*.test.ts'],
+    include: ['test/slow/**/*.test.ts', 'test/train/{trainer,full-disk,kill}.test.ts'],
+    env: { IGCNET_THOROUGH: '1' },
     testTimeout: 1_800_000,
     hookTimeout: 600_000,
     pool: 'forks',

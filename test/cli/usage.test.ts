@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runIgc, temporaryFolder } from './run-igc.ts';
+import { callIgc, runIgc, temporaryFolder } from './run-igc.ts';
 
 const folder = temporaryFolder();
 
@@ -64,7 +64,7 @@ const mistakes: readonly [line: string, message: string][] = [
 
 describe('igc, called wrongly', () => {
   it.each(mistakes)('%s', async (line, message) => {
-    const { code, stdout, stderr } = await runIgc(line.split(' '), { cwd: folder() });
+    const { code, stdout, stderr } = await callIgc(line.split(' '));
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: `${message}\n` });
   });
 
@@ -100,7 +100,7 @@ describe('igc, asked for help', () => {
     ['train --help', 'Usage: igc train '],
     ['data check --help', 'Usage: igc data check '],
   ])('%s is answered on stdout', async (line, start) => {
-    const { code, stdout, stderr } = await runIgc(line.split(' '));
+    const { code, stdout, stderr } = await callIgc(line.split(' '));
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout.startsWith(start)).toBe(true);
   });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { type RandomStream, stream } from '../../src/core/random.ts';
 import { loadModel } from '../../src/train/load.ts';
+import { isThorough } from '../thorough.ts';
 import { lastingParts, smallRun, temporaryFolder } from './small-run.ts';
 
 const child = fileURLToPath(new URL('child.mjs', import.meta.url));
@@ -60,7 +61,7 @@ async function trainUnderFire(
   for (let kills = 0; ; kills++) {
     const aimed = { from: 'training', afterMs: 0.5 * trainMs * random.uniform() } as const;
     const early = { from: 'process', afterMs: 500 * random.uniform() } as const;
-    const shot = kills >= 10 ? undefined : kills % 4 === 0 ? early : aimed;
+    const shot = kills >= (isThorough ? 10 : 3) ? undefined : kills % 4 === 0 ? early : aimed;
     const { isDone, errors } = await session(folder, request, shot);
     expect(errors).toBe('');
     if (isDone) return kills;
@@ -74,14 +75,16 @@ async function expectUsable(folder: string): Promise<void> {
 }
 
 describe('a run that is killed with SIGKILL', () => {
-  it.each([
+  const ways = [
     ['in every phase', { checkpointSteps: 2 }],
     ['between rare checkpoints', { checkpointEvery: 3, evalEvery: 2, kernels: 'auto' }],
-  ])(
+  ] as const;
+  const [epochs, leastKills] = isThorough ? [24, 6] : [12, 1];
+  it.each(isThorough ? ways : ways.slice(0, 1))(
     '%s ends in the same bits as one that was not',
     async (what, choices) => {
       const output = temporaryFolder();
-      const request = { ...smallRun, output, epochs: 24, ...choices };
+      const request = { ...smallRun, output, epochs, ...choices };
       const { trainMs, isDone, errors } = await session(`${output}/whole`, {
         ...request,
         name: 'whole',
@@ -91,7 +94,7 @@ describe('a run that is killed with SIGKILL', () => {
       const random = stream(Date.now(), `kill ${what}`); // every run of this test tries other moments
       const whole = lastingParts(`${output}/whole`);
       // A run may be over before it is hit; then there is another.
-      for (let kills = 0, run = 1; kills < 3; run++) {
+      for (let kills = 0, run = 1; kills < leastKills; run++) {
         const name = `shot${run}`;
         const folder = path.join(output, name);
         kills += await trainUnderFire(folder, { ...request, name }, trainMs, random);
