@@ -47,10 +47,17 @@ export { referenceKernels } from './kernels/reference.ts';
 export { type DescribeOptions, describeNetwork, descriptionText } from './plan/describe.ts';
 export { makePlan, type PlanOptions } from './plan/make-plan.ts';
 export type { Plan, Step, Tensor } from './plan/plan.ts';
+export type { BlockSpec } from './spec/blocks.ts';
 // Networks
 export type { Graph, GraphNode, Op, Shape } from './spec/graph.ts';
-export { type NamedNetwork, namedNetwork } from './spec/named-networks.ts';
-export { type BlockSpec, buildGraph, type NetSpec } from './spec/network.ts';
+export {
+  type Doubling,
+  type NamedNetwork,
+  type NetFamily,
+  type NetVariant,
+  namedNetwork,
+} from './spec/named-networks.ts';
+export { buildGraph, type NetSpec } from './spec/network.ts';
 export { type Cost, countCost } from './theory/cost.ts';
 // Training and using
 export {

@@ -135,6 +135,7 @@ function opDetail(op: Op): string {
       return `${op.kernel.join('×')}${groups}${op.stride === 1 ? '' : `, stride ${op.stride}`}`;
     }
     case 'averagePool':
+    case 'maxPool':
       return `${op.kernel.join('×')}${op.stride === 1 ? '' : `, stride ${op.stride}`}`;
     case 'permute':
       return new Set(op.map).size === op.map.length ? 'channels reordered' : 'channels repeated';

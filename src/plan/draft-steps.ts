@@ -172,6 +172,11 @@ function makeStep(d: Drafting, i: number, output: number): Step {
       const [kernelH, kernelW] = op.kernel;
       return { kind: 'averagePool', ...base, kernelH, kernelW, stride: op.stride };
     }
+    case 'maxPool': {
+      const [kernelH, kernelW] = op.kernel;
+      const [padH, padW] = op.pad;
+      return { kind: 'maxPool', ...base, kernelH, kernelW, stride: op.stride, padH, padW };
+    }
     case 'input':
     case 'softmaxCrossEntropy':
       throw internalError(`no step for a node of kind ${op.kind}`);

@@ -3,6 +3,7 @@
  * around the vector widths 4, 8 and 16. Kept small, so that every kernel set runs all of them.
  */
 import { interleave, repeatChannels, restore } from '../../src/core/permutation.ts';
+import type { BlockSpec, ConvolutionBlock } from '../../src/spec/blocks.ts';
 import {
   type ConvOp,
   type Graph,
@@ -10,7 +11,7 @@ import {
   graphBuilder,
   type Shape,
 } from '../../src/spec/graph.ts';
-import { type BlockSpec, buildGraph, type ConvolutionBlock } from '../../src/spec/network.ts';
+import { buildGraph } from '../../src/spec/network.ts';
 import type { Case } from './trial.ts';
 
 type Size = readonly [channels: number, height: number, width: number];
