@@ -43,8 +43,15 @@ export type {
   SgdOptions,
 } from './kernels/contract.ts';
 export { referenceKernels } from './kernels/reference.ts';
+export { type GraphWithWeights, runGraph } from './kernels/run-graph.ts';
 // Plans
-export { type DescribeOptions, describeNetwork, descriptionText } from './plan/describe.ts';
+export {
+  countMemory,
+  type DescribeOptions,
+  describeNetwork,
+  descriptionText,
+  type MemoryDescription,
+} from './plan/describe.ts';
 export { makePlan, type PlanOptions } from './plan/make-plan.ts';
 export type { Plan, Step, Tensor } from './plan/plan.ts';
 export type { BlockSpec } from './spec/blocks.ts';
@@ -58,7 +65,37 @@ export {
   namedNetwork,
 } from './spec/named-networks.ts';
 export { buildGraph, type NetSpec } from './spec/network.ts';
-export { type Cost, countCost } from './theory/cost.ts';
+// Theory
+export { blockComposite, blockNonZeros, type KernelNonZeros } from './theory/composite.ts';
+export { type Cost, type CountConvention, countCost } from './theory/cost.ts';
+export { type Design, type DesignRequest, type DesignRow, designBlocks } from './theory/design.ts';
+export {
+  type Equivalence,
+  groupAsIgc,
+  igcAsRegular,
+  regularAsIgc,
+  singlePartitionAsRegular,
+  sumFusionAsIgc,
+  type WeightedGraph,
+  xceptionAsIgc,
+} from './theory/equivalences.ts';
+export {
+  type Composite,
+  composeChain,
+  type NamedWeights,
+  type WeightedConv,
+} from './theory/linear-chain.ts';
+export type { TableCell } from './theory/tables/cell.ts';
+export { type PaperTable, paperTable, type TableName } from './theory/tables/paper-table.ts';
+export {
+  igcParameters,
+  igcWidth,
+  isWiderThanRegular,
+  regularParameters,
+  regularWidth,
+  widestPartitions,
+  widthBound,
+} from './theory/widths.ts';
 // Training and using
 export {
   type ConfigOverrides,
