@@ -263,6 +263,7 @@ function windowsOf(
   { height, width }: Omit<Shape, 'channels'>,
   { kernel, stride, pad }: Pick<ConvOp, 'kernel' | 'stride' | 'pad'>,
 ): Omit<Shape, 'channels'> {
-  const count = (size: number, k: 0 | 1) => Math.floor((size + 2 * pad[k] - kernel[k]) / stride) + 1;
+  const count = (size: number, k: 0 | 1) =>
+    Math.floor((size + 2 * pad[k] - kernel[k]) / stride) + 1;
   return { height: count(height, 0), width: count(width, 1) };
 }
