@@ -107,52 +107,51 @@ function convolveRows(before: Composing, op: ConvOp, weight: ArrayLike<number>):
   const perGroup = before.rows.length / op.groups;
   const outPerGroup = op.outChannels / op.groups;
   const taps = op.kernel[0] * op.kernel[1];
-  const after: Composing = {
-    rows: Array.from({ length: op.outChannels }, (_, out) => {
-      const first = Math.floor(out / outPerGroup) * perGroup;
-      const row = new Map<number, Float64Array>();
-      for (let i = 0; i < perGroup; i++) {
-        const start = (out * perGroup + i) * taps;
-        addRow(row, before, before.rows[first + i]!, op, weight, start);
+  const places = tapPlaces(before, op);
+  const outTaps = size(0) * size(1);
+  const rows = Array.from({ length: op.outChannels }, (_, out) => {
+    const first = Math.floor(out / outPerGroup) * perGroup;
+    const row = new Map<number, Float64Array>();
+    for (let i = 0; i < perGroup; i++) {
+      const start = (out * perGroup + i) * taps;
+      for (const [channel, source] of before.rows[first + i]!) {
+        const sum = row.get(channel) ?? new Float64Array(outTaps);
+        row.set(channel, sum);
+        addTaps(sum, source, places, (tap) => weight[start + tap]!);
       }
-      return row;
-    }),
+    }
+    return row;
+  });
+  return {
+    rows,
     kernel: [size(0), size(1)],
     stride: stride * op.stride,
     pad: [pad[0] + stride * op.pad[0], pad[1] + stride * op.pad[1]],
     margin: [margin(0), margin(1)],
   };
-  return after;
 }
 
-/** Adds to `row` what it sees through one channel in between, by the kernel at `weight[start…]`. */
-function addRow(
-  row: Map<number, Float64Array>,
-  { kernel, stride }: Composing,
-  source: SparseRow,
-  op: ConvOp,
-  weight: ArrayLike<number>,
-  start: number,
-): void {
+/** Where tap t of a row so far, seen by tap u of the next kernel, lies in the composed one: [u][t]. */
+function tapPlaces({ kernel, stride }: Composing, op: ConvOp): readonly Int32Array[] {
   const [height, width] = kernel;
   const outWidth = width + stride * (op.kernel[1] - 1);
-  const outSize = (height + stride * (op.kernel[0] - 1)) * outWidth;
-  for (const [channel, taps] of source) {
-    let sum = row.get(channel);
-    if (sum === undefined) {
-      sum = new Float64Array(outSize);
-      row.set(channel, sum);
-    }
-    for (let y = 0; y < op.kernel[0]; y++) {
-      for (let x = 0; x < op.kernel[1]; x++) {
-        const factor = weight[start + y * op.kernel[1] + x]!;
-        for (let tap = 0; tap < taps.length; tap++) {
-          const atY = stride * y + Math.floor(tap / width);
-          const at = atY * outWidth + stride * x + (tap % width);
-          sum[at]! += factor * taps[tap]!;
-        }
-      }
-    }
+  return Array.from({ length: op.kernel[0] * op.kernel[1] }, (_, u) => {
+    const [y, x] = [Math.floor(u / op.kernel[1]), u % op.kernel[1]];
+    return Int32Array.from({ length: height * width }, (_, t) => {
+      return (stride * y + Math.floor(t / width)) * outWidth + stride * x + (t % width);
+    });
+  });
+}
+
+function addTaps(
+  sum: Float64Array,
+  source: Float64Array,
+  places: readonly Int32Array[],
+  factorOf: (tap: number) => number,
+): void {
+  for (const [u, at] of places.entries()) {
+    const factor = factorOf(u);
+    for (let t = 0; t < at.length; t++) sum[at[t]!]! += factor * source[t]!;
   }
 }
 
