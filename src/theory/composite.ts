@@ -25,7 +25,11 @@ export interface KernelNonZeros {
  * @source paper eqs. (5) and (6)
  * Throws a usage error for unknown blocks, missing weights, and blocks with a non-linearity or a batch norm between
  * their convolutions.
- * @example blockComposite(spec, 'stage2/block1', weights).op.kernel // [3, 3]
+ * @example
+ * const file = 'runs/a/checkpoints/last/model.safetensors';
+ * const { tensors } = decodeSafetensors(readFileSync(file), file);
+ * const weights = new Map([...tensors].map(([path, { data }]) => [path, data]));
+ * blockComposite(spec, 'stage2/block1', weights).op.kernel // [3, 3]
  */
 export function blockComposite(spec: NetSpec, path: string, weights: NamedWeights): Composite {
   const { nodes, inChannels } = blockChain(spec, path);

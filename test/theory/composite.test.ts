@@ -1,6 +1,7 @@
 /** The composite kernel of a block inside a network, checked against what the network itself computes there. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { stream } from '../../src/core/random.ts';
+import { decodeSafetensors } from '../../src/formats/safetensors.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
 import { runGraph } from '../../src/kernels/run-graph.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
@@ -10,6 +11,8 @@ import { buildGraph, type NetSpec } from '../../src/spec/network.ts';
 import { blockComposite, blockNonZeros } from '../../src/theory/composite.ts';
 import { composeChain } from '../../src/theory/linear-chain.ts';
 import { igcParameters } from '../../src/theory/widths.ts';
+import { initializeModel, makeModel } from '../../src/train/model.ts';
+import { encodeModel } from '../../src/train/model-file.ts';
 import { nmse } from '../kernels/trial.ts';
 import { tolerances } from '../tolerances.ts';
 
@@ -185,6 +188,18 @@ describe('blockNonZeros', () => {
     const { primary, secondary } = blockNonZeros(spec, 'stage1/block1', weights);
     expect([primary, secondary]).toEqual([4 * 3 * 2 * 2 * 3, 2 * 3 * 3]);
   });
+});
+
+test('a model file has the weights by the names that a composite kernel asks for', () => {
+  const spec = namedNetwork({ net: 'IGC-L4M3', depth: 5, input, classes: 5 });
+  const model = makeModel(spec, referenceKernels('float32'));
+  initializeModel(model, 1);
+  const preprocessing = { ...input, maxValue: 255, mean: [0, 0, 0], std: [1, 1, 1] };
+  const card = { spec, classes: [], preprocessing, dataset: 'none', epoch: 0, step: 0 };
+  const { tensors } = decodeSafetensors(encodeModel(model, card), 'model.safetensors');
+  const weights = new Map([...tensors].map(([path, { data }]) => [path, data]));
+  const { total } = blockNonZeros(spec, 'stage1/block1', weights);
+  expect(total).toBe(igcParameters({ L: 4, M: 3, taps: 9 }));
 });
 
 describe('a composite kernel is refused', () => {
