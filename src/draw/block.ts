@@ -4,6 +4,7 @@
  * than 64 channels are summarised: a few partitions, dots for the others, and all numbers beside them.
  * Letters: L primary partitions, M channels of each (secondary partitions).
  */
+import { composeMaps } from '../core/permutation.ts';
 import type { Shape } from '../spec/graph.ts';
 import type { BlockChain, ChainConv, ChainOp } from './block-chain.ts';
 import { type ChainBand, chainPicture, chainWidth, type RowExtent } from './chain-picture.ts';
@@ -79,9 +80,9 @@ function isSummary({ input, output }: Pick<BlockChain, 'input' | 'output'>): boo
 }
 
 /** What is said beside an operation, in the paper's words and letters. */
-function labelOf(op: ChainOp, inChannels: number, { partitions }: BlockPicture): Label {
+function labelOf(op: ChainOp, inChannels: number, { chain, partitions }: BlockPicture): Label {
   if (op.kind === 'pointwise') return { title: op.name, lines: [] };
-  if (op.kind === 'permute') return permutationLabel(op.name, partitions);
+  if (op.kind === 'permute') return permutationLabel(op.name, chain);
   const line = partitions ? [partitionLine(op, inChannels, partitions)] : [];
   return { title: convTitle(op), lines: [convText(op, op.branches), ...line] };
 }
@@ -94,15 +95,17 @@ function convTitle({ name, groups, branches }: ChainConv): string {
   return [`${capital(role)} ${what}`, ...parts].join(', ');
 }
 
-function permutationLabel(name: string, partitions: BlockPicture['partitions']): Label {
+function permutationLabel(name: string, chain: BlockChain): Label {
   switch (name) {
     case 'interleave':
       return {
         title: 'Permutation Pᵀ',
-        lines: partitions ? ['one channel of every', 'primary partition each'] : [],
+        lines: ['one channel of every', 'primary partition each'],
       };
     case 'restore':
-      return { title: 'Permutation back P', lines: ['into primary partitions'] };
+      return isRestored(chain)
+        ? { title: 'Permutation back P', lines: ['into primary partitions'] }
+        : { title: 'Permutation back', lines: ['not the inverse of the first'] };
     case 'repeat':
       return { title: 'The input, repeated', lines: ['once for every branch'] };
     default:
@@ -168,10 +171,18 @@ function opLabel({ of, top, bottom }: ChainBand, picture: BlockPicture): readonl
   ];
 }
 
+/** Does the second permutation undo the first? In the authors' resnet_igc.py it does not always. */
+function isRestored({ ops }: BlockChain): boolean {
+  const maps = ops.flatMap((op) => (op.kind === 'permute' ? [op.map] : []));
+  const [first, second] = maps;
+  if (!first || !second || first.length !== second.length) return true;
+  return composeMaps(first, second).every((source, c) => source === c);
+}
+
 /** The paper's names of the rows, where the block is eq. (5) and nothing else. */
-function rowSymbols({ ops }: BlockChain): readonly string[] {
-  const kinds = ops.map(({ kind, name }) => (kind === 'permute' ? name : kind)).join(' ');
-  if (!/^conv interleave conv restore( pointwise)*$/.test(kinds)) return [];
+function rowSymbols(chain: BlockChain): readonly string[] {
+  const kinds = chain.ops.map(({ kind, name }) => (kind === 'permute' ? name : kind)).join(' ');
+  if (!/^conv interleave conv restore( pointwise)*$/.test(kinds) || !isRestored(chain)) return [];
   return ['x', 'y = Wᵖ x', 'ȳ = Pᵀ y', 'z̄ = Wˢ ȳ', 'x′ = P z̄'];
 }
 

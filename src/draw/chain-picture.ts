@@ -67,7 +67,7 @@ export function chainPicture(
   let at = place(steps[0]!.from, top);
   let y = top + cell;
   const finishRow = (placed: PlacedRow) => {
-    parts.push(rowSquares(placed));
+    parts.push(rowSquares(placed, L > 1));
     bands.push({ of: { row: placed.row }, top: placed.top, bottom: placed.top + cell });
   };
   finishRow(at);
@@ -182,7 +182,7 @@ function extentOf({ row, lefts, cell }: PlacedRow): RowExtent {
   return { left: all[0]![1], right: all.at(-1)![1] + cell, firstRight: first.at(-1)![1] + cell };
 }
 
-function rowSquares({ row, top, cell, lefts }: PlacedRow): string {
+function rowSquares({ row, top, cell, lefts }: PlacedRow, numbered: boolean): string {
   const drawn = [...lefts].flatMap(([c, x], i) => {
     const origin = row.origin[c]!;
     const partition = origin >= 0 ? origin : row.home[c]!;
@@ -202,7 +202,7 @@ function rowSquares({ row, top, cell, lefts }: PlacedRow): string {
       before === undefined || c === before + 1 ? [] : [(lefts.get(before)! + cell + x) / 2];
     return [
       square,
-      partition >= 0
+      numbered && partition >= 0
         ? squareNumber(partition + 1, x, top, cell, origin >= 0 ? inkOn(colour) : '')
         : '',
       ...left.map((middle) => ellipsis(middle, top + cell / 2)),

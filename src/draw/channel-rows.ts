@@ -50,9 +50,11 @@ export function channelSteps(chain: BlockChain, L: number): readonly ChannelStep
   }
   const whole = widest <= legibleChannels;
   const groups = counts.map((count, i) => groupsOfRow(ops, i, count, L));
-  const shown = shownChannels(ops, counts, groups, whole);
   const origin = origins(ops, counts, L);
   const home = homes(ops, counts, L);
+  const shown = whole
+    ? counts.map((count) => Array.from({ length: count }, (_, c) => c))
+    : summaries(ops, counts, groups[0]!, { origin, home });
   const rows = counts.map(
     (channels, i): ChannelRow => ({
       channels,
@@ -80,19 +82,19 @@ function groupsOfRow(
   return channels % L === 0 ? L : 1;
 }
 
-function shownChannels(
+/** A few channels of every row, such that those of one row are where those of the row before go. */
+function summaries(
   ops: readonly ChannelStep['op'][],
   counts: readonly number[],
-  groups: readonly number[],
-  whole: boolean,
+  groups: number,
+  { origin, home }: Readonly<Record<'origin' | 'home', readonly (readonly number[])[]>>,
 ): readonly (readonly number[])[] {
-  if (whole) return counts.map((count) => Array.from({ length: count }, (_, c) => c));
-  const perGroup = counts[0]! / groups[0]!;
-  const rows = [
-    someOf(groups[0]!, perGroup).flatMap((g) =>
-      someOf(perGroup, groups[0]!).map((c) => g * perGroup + c),
-    ),
-  ];
+  const perGroup = counts[0]! / groups;
+  const first = someOf(groups, perGroup).flatMap((g) =>
+    someOf(perGroup, groups).map((c) => g * perGroup + c),
+  );
+  const partitions = new Set(first.map((c) => origin[0]![c]!));
+  const rows = [first];
   for (const [i, op] of ops.entries()) {
     const before = new Set(rows[i]);
     if (op.kind === 'permute') {
@@ -101,16 +103,39 @@ function shownChannels(
     }
     const [perIn, perOut] = [counts[i]! / op.groups, op.outChannels / op.groups];
     const read = new Set(rows[i]!.map((c) => Math.floor(c / perIn)));
-    const kept = someOf(perOut, op.groups);
-    rows.push([...read].flatMap((g) => kept.map((c) => g * perOut + c)));
+    rows.push(
+      [...read].flatMap((g) => {
+        const homes = home[i + 1]!.slice(g * perOut, (g + 1) * perOut);
+        return someResults(homes, partitions, op.groups).map((c) => g * perOut + c);
+      }),
+    );
   }
   return rows;
 }
 
-/** The first of `count` things and the last, as many as there is room for beside `others` others. */
+/** Of the results of one partition, those that go to the partitions which are drawn, when that is known. */
+function someResults(
+  homes: readonly number[],
+  partitions: ReadonlySet<number>,
+  groups: number,
+): readonly number[] {
+  if (homes.includes(-1)) return someOf(homes.length, groups);
+  const runs = [...partitions].map((l) => homes.flatMap((home, c) => (home === l ? [c] : [])));
+  const room = Math.max(1, Math.floor(summaryChannels / (partitions.size * Math.min(groups, 2))));
+  return runs
+    .flatMap((run) => firstAndLast(run.length, room).map((i) => run[i]!))
+    .toSorted((a, b) => a - b);
+}
+
+/** Of `count` things as many as there is room for beside `others` others. */
 function someOf(count: number, others: number): readonly number[] {
-  const room = Math.max(summaryCount, Math.floor(summaryChannels / others));
+  return firstAndLast(count, Math.max(summaryCount, Math.floor(summaryChannels / others)));
+}
+
+/** All of `count` things, or the first ones and the last. */
+function firstAndLast(count: number, room: number): readonly number[] {
   if (count <= room) return Array.from({ length: count }, (_, i) => i);
+  if (room === 1) return [0];
   return [...Array.from({ length: room - 1 }, (_, i) => i), count - 1];
 }
 
