@@ -2,8 +2,10 @@
  * Training as seen on a terminal: one line that rewrites itself, and one line an epoch that stays. Where stderr is
  * no terminal only the lines that stay are written.
  */
+
 import { displayWidth } from '../draw/text-table.ts';
 import type { EpochEvent, StartEvent, StepEvent } from '../train/events.ts';
+import { networkName } from '../train/network-choice.ts';
 import {
   formatClock,
   formatDuration,
@@ -71,7 +73,7 @@ function startLines(event: StartEvent, palette: Palette): readonly string[] {
     : [];
   const threads = `${kernels.threads} thread${kernels.threads === 1 ? '' : 's'}`;
   return [
-    `${palette.bold(`${config.net}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} MACs an image`,
+    `${palette.bold(`${networkName(config)}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} MACs an image`,
     `data      ${dataset.name}: ${count(dataset.trainImages)} training${held}, ${count(dataset.testImages)} test images, ${dataset.classes.length} classes`,
     `kernels   ${kernels.name}, ${threads}`,
     `run       ${event.folder}`,

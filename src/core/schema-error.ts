@@ -5,7 +5,7 @@
 import type * as v from 'valibot';
 import { nearestName, suggestName, usageError } from './errors.ts';
 
-/** Where the checked value stands: `prefix` before every path, `whole` instead of an empty one. */
+/** Where the checked value stands: `prefix` (`net.`, `my-net.yaml: `) before every path, `whole` instead of an empty one. */
 export interface SchemaPlace {
   readonly prefix?: string;
   readonly whole: string;
@@ -18,7 +18,7 @@ export function schemaError(
   { prefix = '', whole }: SchemaPlace,
 ): Error {
   const keys = (issue.path ?? []).map(({ key }) => key as string | number);
-  const path = joinPath(prefix, keys) || whole;
+  const path = keys.length === 0 ? whole : prefix + joinPath(keys);
   const isStrict = issue.type === 'strict_object';
   if (isStrict && issue.expected === 'never') {
     return usageError({ path, rule: 'unknown option', hint: suggestKey(schema, issue) });
@@ -31,11 +31,11 @@ export function schemaError(
 }
 
 /** `blocks[2].body[0].kernel` */
-function joinPath(prefix: string, keys: readonly (string | number)[]): string {
+function joinPath(keys: readonly (string | number)[]): string {
   return keys.reduce<string>((path, key) => {
     if (typeof key === 'number') return `${path}[${key}]`;
     return path === '' ? key : `${path}.${key}`;
-  }, prefix);
+  }, '');
 }
 
 /** The nearest key beside the unknown one, else the same one anywhere, else all keys beside it. */
@@ -60,6 +60,7 @@ function innerOf(schema: unknown, key: unknown, input: unknown): unknown {
 function chosen(schema: unknown, value: unknown): unknown {
   if (!isRecord(schema)) return {};
   if (isRecord(schema.wrapped)) return chosen(schema.wrapped, value);
+  if (typeof schema.getter === 'function') return chosen(schema.getter(value), value);
   if (!Array.isArray(schema.options)) return schema;
   const kind = isRecord(value) ? value[String(schema.key)] : undefined;
   const fits = (option: unknown) => {

@@ -8,7 +8,7 @@ import { usageError } from '../core/errors.ts';
 import type { BlockSpec, ConvolutionBlock, IgcOptions } from './blocks.ts';
 import type { Shape } from './graph.ts';
 import { type BlockFamily, type NetName, parseNetName } from './net-name.ts';
-import type { BatchNormSpec, NetSpec } from './network.ts';
+import { authorsBatchNorm, type BatchNormSpec, type NetSpec } from './network.ts';
 import { checkVariant } from './variant.ts';
 
 /** Layouts of stem and stages. */
@@ -39,6 +39,13 @@ export interface NamedNetwork {
   readonly batchNorm?: Partial<BatchNormSpec>;
 }
 
+/** The depth of a family that has but one. */
+export const fixedDepths: { readonly [F in NetFamily]: number | undefined } = {
+  cifar: undefined,
+  flat8: 8, // figure 3: "8 layers"
+  imagenet18: 18, // Table 6
+};
+
 /** Where the blocks of a family stand. */
 interface Layout {
   readonly depth: number;
@@ -49,8 +56,6 @@ interface Layout {
   readonly multiple: number;
 }
 
-/** @source authors' code: eps 2e-5 everywhere; momentum 0.99 in plain CIFAR nets, 0.9 in resnets and on ImageNet */
-const batchNormDefaults = { epsilon: 2e-5, plainOldWeight: 0.99, residualOldWeight: 0.9 } as const;
 /** @source paper Table 2: SumFusion sums four 3×3 convolutions of width 8 */
 const sumFusion = { branches: 4, width: 8 } as const;
 
@@ -75,10 +80,8 @@ export function namedNetwork(request: NamedNetwork): NetSpec {
   for (let stage = 1; stage <= layout.stages; stage++) {
     blocks.push(...stageBlocks(widths, stage, layout.perStage));
   }
-  const { epsilon, plainOldWeight, residualOldWeight } = batchNormDefaults;
   const isPlain = !name.ident && family !== 'imagenet18';
-  const oldWeight = isPlain ? plainOldWeight : residualOldWeight;
-  const batchNorm = { epsilon, oldWeight, ...request.batchNorm };
+  const batchNorm = { ...authorsBatchNorm(isPlain), ...request.batchNorm };
   return { name: request.net, depth: layout.depth, input, classes, batchNorm, blocks };
 }
 
@@ -101,14 +104,12 @@ function layOut(
       return { depth: depth!, stages: 3, perStage, multiple: 4 };
     }
     case 'flat8':
-      checkFixedDepth(family, depth, 8);
-      return { depth: 8, stages: 1, perStage: 6, multiple: 1 };
+      return { depth: fixedDepth(family, depth), stages: 1, perStage: 6, multiple: 1 };
     case 'imagenet18':
-      checkFixedDepth(family, depth, 18);
       if (blocks.kind === 'sumFusion') {
         throw usageError({ path: 'net', rule: 'belongs to families cifar and flat8', got: net });
       }
-      return { depth: 18, stages: 4, perStage: 4, multiple: 32 };
+      return { depth: fixedDepth(family, depth), stages: 4, perStage: 4, multiple: 32 };
   }
 }
 
@@ -130,8 +131,9 @@ function cifarBlocksPerStage(depth: number | undefined, ident: boolean): number 
   throw usageError({ path: 'depth', rule, got: `${depth}`, hint });
 }
 
-function checkFixedDepth(family: NetFamily, depth: number | undefined, fixed: number): void {
-  if (depth === undefined || depth === fixed) return;
+function fixedDepth(family: NetFamily, depth: number | undefined): number {
+  const fixed = fixedDepths[family]!;
+  if (depth === undefined || depth === fixed) return fixed;
   throw usageError({ path: 'depth', rule: `is ${fixed} in family ${family}`, got: `${depth}` });
 }
 

@@ -35,16 +35,39 @@ export const igcOptionEntries = {
   quirk: v.exactOptional(oneOf(['none', 'resnet_igc'])),
 } as const;
 
-export const variantSchema: v.GenericSchema<unknown, NetVariant> = v.strictObject({
-  primaryKernel: v.exactOptional(kernelSchema),
-  ...igcOptionEntries,
-});
+const variantEntries = { primaryKernel: v.exactOptional(kernelSchema), ...igcOptionEntries };
+
+export const variantSchema: v.GenericSchema<unknown, NetVariant> = v.strictObject(variantEntries);
+
+/**
+ * `secondaryKernel=3,split=true` as a variant, not yet checked. Throws a usage error naming the part that is no
+ * `key=value`.
+ */
+export function parseVariant(text: string): Record<string, unknown> {
+  const parts = text.split(',').filter((part) => part.trim() !== '');
+  const pairs = parts.map((part) => {
+    const match = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(part);
+    if (match) return [match[1]!, readVariantValue(match[2]!)] as const;
+    throw usageError({
+      path: 'variant',
+      rule: 'must be written key=value,key=value',
+      got: JSON.stringify(part),
+      hint: `keys are ${Object.keys(variantEntries).join(', ')}`,
+    });
+  });
+  return Object.fromEntries(pairs);
+}
+
+function readVariantValue(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return Number.isFinite(Number(text)) ? Number(text) : text;
+}
 
 /** Throws a usage error for a variant that the network does not have. */
 export function checkVariant(variant: NetVariant, name: NetName, family: NetFamily): void {
   const result = v.safeParse(variantSchema, variant, { abortPipeEarly: true });
   if (!result.success) {
-    throw schemaError(variantSchema, result.issues[0], { prefix: 'variant', whole: 'variant' });
+    throw schemaError(variantSchema, result.issues[0], { prefix: 'variant.', whole: 'variant' });
   }
   const { net, blocks, ident } = name;
   for (const [key, value] of Object.entries(variant)) {

@@ -111,7 +111,7 @@ describe('a configuration', () => {
     ],
     [{ schedule: { factor: Number.NaN } }, 'schedule.factor: must be a positive number, got null'],
     [{ kernels: 'gpu' }, 'kernels: must be one of auto, native, native-avx512, native-avx2'],
-    [{ family: 'imagenet' }, 'family: must be one of cifar, got "imagenet"'],
+    [{ family: 'imagenet' }, 'family: must be one of cifar, flat8, imagenet18, got "imagenet"'],
     [{ name: 'a/b' }, 'name: must be a folder name without slashes, or null, got "a/b"'],
     [{ name: '..' }, 'name: must be a folder name without slashes, or null, got ".."'],
     [{ output: '' }, 'output: must be a folder name, got ""'],
