@@ -39,10 +39,11 @@ export interface OutlineItem {
   readonly shortcut?: OutlineShortcut;
   /** Paths of the blocks that are drawn as this one. */
   readonly paths: readonly string[];
+  readonly input: Shape;
   readonly output: Shape;
 }
 
-/** A stage: blocks whose paths begin alike. */
+/** Blocks whose paths begin alike (`stage1/…`), or that have no stages and give maps of one shape. */
 export interface OutlineStage {
   readonly name: string;
   readonly items: readonly OutlineItem[];
@@ -51,51 +52,95 @@ export interface OutlineStage {
 /** The network from its input to its loss, equal neighbours folded. */
 export function outlineNetwork(spec: NetSpec): readonly OutlineStage[] {
   const graph = buildGraph(spec);
-  const blocks = spec.blocks.map((block) => ({ block, nodes: nodesOf(graph, spec, block) }));
-  const head = graph.nodes.filter(({ path }) => /^(head|loss)(\/|$)/.test(path));
-  const input: OutlineItem = {
-    boxes: [{ path: 'input', lines: [layer('images', shapeText(spec.input))] }],
-    paths: ['input'],
-    output: spec.input,
-  };
-  const items = [
-    input,
-    ...fold(blocks.map(({ block, nodes }) => itemOf(graph, block, nodes))),
-    {
-      boxes: [{ path: 'head', lines: linesOf(graph, head) }],
-      paths: ['head'],
-      output: head.at(-1)!.shape,
-    },
-  ];
-  const stages: { name: string; items: OutlineItem[] }[] = [];
+  const items = spec.blocks.map((block) => itemOf(graph, block, nodesOf(graph, spec, block)));
+  const stageOf = stagesOf(items);
+  const stages: { readonly key: string; readonly items: OutlineItem[] }[] = [];
   for (const item of items) {
-    const name = item.paths[0]!.split('/')[0]!;
-    if (stages.at(-1)?.name === name) stages.at(-1)!.items.push(item);
-    else stages.push({ name, items: [item] });
+    const key = stageOf(item);
+    const stage = stages.at(-1);
+    if (stage?.key !== key) stages.push({ key, items: [item] });
+    else addFolded(stage.items, item);
   }
-  return stages;
+  const head = graph.nodes.slice(graph.nodes.findLastIndex(({ path }) => isIn(path, spec)) + 1);
+  return [
+    {
+      name: 'input',
+      items: [endItem('input', [layer('images', shapeText(spec.input))], spec.input)],
+    },
+    ...stages.map((stage) => ({ name: stageName(stage.items), items: stage.items })),
+    { name: 'head', items: [endItem('head', linesOf(graph, head), head.at(-1)!.shape)] },
+  ];
+}
+
+function endItem(path: string, lines: readonly OutlineLine[], output: Shape): OutlineItem {
+  return { boxes: [{ path, lines }], paths: [path], input: output, output };
+}
+
+function isIn(path: string, { blocks }: NetSpec): boolean {
+  return blocks.some((block) => isPartOf(path, block));
+}
+
+function isInside(path: string, outer: string): boolean {
+  return path === outer || path.startsWith(`${outer}/`);
+}
+
+/** What blocks of one stage have in common; `stem` is of a stage where there is a `stem/pool`. */
+function stagesOf(items: readonly OutlineItem[]): (item: OutlineItem) => string {
+  const staged = new Set(
+    items.flatMap(({ paths: [path = ''] }) => (path.includes('/') ? [path.split('/')[0]!] : [])),
+  );
+  return ({ paths: [path = ''], output }) => {
+    const first = path.split('/')[0]!;
+    return staged.has(first) ? `stage ${first}` : `shape ${shapeText(output)}`;
+  };
+}
+
+function stageName(items: readonly OutlineItem[]): string {
+  const paths = items.flatMap((item) => item.paths);
+  const [first, last] = [paths[0]!, paths.at(-1)!];
+  if (paths.some((path) => path.includes('/'))) return first.split('/')[0]!;
+  return paths.length === 1 ? first : `${first} … ${last}`;
+}
+
+/** A neighbour that differs in nothing but its path becomes one with the item before it. */
+function addFolded(items: OutlineItem[], item: OutlineItem): void {
+  const last = items.at(-1)!;
+  if (signature(last) !== signature(item)) items.push(item);
+  else items[items.length - 1] = { ...last, paths: [...last.paths, ...item.paths] };
+}
+
+function signature({ boxes, shortcut, input, output }: OutlineItem): string {
+  return JSON.stringify([boxes.map(({ lines }) => lines), shortcut, input, output]);
+}
+
+/** Is a node's path the block's, or that of a part of its body? */
+function isPartOf(path: string, block: BlockSpec): boolean {
+  if (isInside(path, block.path)) return true;
+  return block.kind === 'residual' && block.body.some((part) => isInside(path, part.path));
 }
 
 /** The nodes of a block, without those of blocks whose paths are inside its own. */
 function nodesOf(graph: Graph, spec: NetSpec, block: BlockSpec): readonly GraphNode[] {
-  const inside = (path: string, outer: string) => path === outer || path.startsWith(`${outer}/`);
-  const others = spec.blocks.filter(({ path }) => path !== block.path && inside(path, block.path));
+  const others = spec.blocks.filter(
+    ({ path }) => path !== block.path && isInside(path, block.path),
+  );
   return graph.nodes.filter(
-    ({ path }) => inside(path, block.path) && !others.some((other) => inside(path, other.path)),
+    ({ path }) => isPartOf(path, block) && !others.some((other) => isPartOf(path, other)),
   );
 }
 
 function itemOf(graph: Graph, block: BlockSpec, nodes: readonly GraphNode[]): OutlineItem {
   const paths = [block.path];
+  const input = graph.nodes[nodes[0]!.inputs[0]!]!.shape;
   const output = nodes.at(-1)!.shape;
   if (block.kind !== 'residual') {
-    return { boxes: [{ path: block.path, lines: linesOf(graph, nodes) }], paths, output };
+    return { boxes: [{ path: block.path, lines: linesOf(graph, nodes) }], paths, input, output };
   }
   const boxes = block.body.map(({ path }) => ({
     path,
     lines: linesOf(graph, nodesWithin(nodes, path)),
   }));
-  return { boxes, shortcut: shortcutOf(graph, block.path, nodes), paths, output };
+  return { boxes, shortcut: shortcutOf(graph, block.path, nodes), paths, input, output };
 }
 
 function nodesWithin(nodes: readonly GraphNode[], path: string): readonly GraphNode[] {
@@ -178,22 +223,4 @@ function layer(name: string, size: string): OutlineLine {
 
 function pointwise(name: string): OutlineLine {
   return { kind: 'pointwise', name, size: '', role: 'other' };
-}
-
-/** Neighbours that differ in nothing but their paths become one item. */
-function fold(items: readonly OutlineItem[]): readonly OutlineItem[] {
-  const folded: OutlineItem[] = [];
-  for (const item of items) {
-    const last = folded.at(-1);
-    if (last && stageOf(last) === stageOf(item) && signature(last) === signature(item)) {
-      folded[folded.length - 1] = { ...last, paths: [...last.paths, ...item.paths] };
-    } else folded.push(item);
-  }
-  return folded;
-}
-
-const stageOf = ({ paths }: OutlineItem) => paths[0]!.split('/')[0];
-
-function signature({ boxes, shortcut, output }: OutlineItem): string {
-  return JSON.stringify([boxes.map(({ lines }) => lines), shortcut, output]);
 }

@@ -93,7 +93,9 @@ function columnsOf(stages: readonly OutlineStage[], headings: readonly number[])
   const right = left + box;
   const beside = shortcuts.length > 0 ? Math.max(projection, textWidth('identity', 11) + 8) : 0;
   const counts = right + (beside > 0 ? beside + 34 : 0) + 20;
-  const countWidth = Math.max(...items.map((item) => countWidthOf(item)));
+  const countWidth = Math.max(
+    ...stages.flatMap(({ name, items: inside }) => inside.map((item) => countWidthOf(item, name))),
+  );
   return {
     centre: left + box / 2,
     box,
@@ -117,8 +119,11 @@ function drawStage(
   for (const [i, item] of items.entries()) {
     if (index > 0 || i > 0)
       parts.push(arrowAt(columns.centre, i === 0 ? at - 24 : at, at + arrow, !item.shortcut));
-    const drawn = drawItem(item, columns, at + (index > 0 || i > 0 ? arrow : 0));
-    parts.push(...drawn.parts);
+    const start = at + (index > 0 || i > 0 ? arrow : 0);
+    const drawn = item.shortcut
+      ? drawResidual(item, columns, start)
+      : drawBoxes(item, columns, start);
+    parts.push(...drawn.parts, ...countOf(item, name, columns.counts, [start, drawn.bottom]));
     at = drawn.bottom;
   }
   const bottom = at + 12;
@@ -136,14 +141,6 @@ function drawStage(
     svgText(shapeText(shape), { x: margin, y: middle + 15, 'font-size': 12, fill: faint }),
   ];
   return { parts: [band, ...labels, ...parts], bottom };
-}
-
-function drawItem(item: OutlineItem, columns: Columns, y: number): Drawn {
-  const drawn = item.shortcut ? drawResidual(item, columns, y) : drawBoxes(item, columns, y);
-  return {
-    parts: [...drawn.parts, ...countOf(item, columns, y, drawn.bottom)],
-    bottom: drawn.bottom,
-  };
 }
 
 function drawBoxes({ boxes }: OutlineItem, columns: Columns, y: number): Drawn {
@@ -233,9 +230,9 @@ function besideShortcut(
   return drawBox(lines, { left: x - width / 2, width, top: middle - heightOf(lines) / 2 }).parts;
 }
 
-function countWidthOf({ paths }: OutlineItem): number {
+function countWidthOf({ paths }: OutlineItem, stage: string): number {
   return Math.max(
-    textWidth(blockNames(paths), 12) + 12,
+    textWidth(blockNames(paths, stage), 12) + 12,
     textWidth(`×${paths.length}`, 20, true) + 12,
   );
 }
@@ -243,11 +240,11 @@ function countWidthOf({ paths }: OutlineItem): number {
 /** `block2 … block6` beside the item, with ×5 where it stands for several. */
 function countOf(
   { paths }: OutlineItem,
-  { counts: x }: Columns,
-  y: number,
-  bottom: number,
+  stage: string,
+  x: number,
+  [y, bottom]: readonly [number, number],
 ): readonly string[] {
-  const name = blockNames(paths);
+  const name = blockNames(paths, stage);
   if (name === '') return [];
   const middle = (y + bottom) / 2;
   if (paths.length === 1) {
@@ -266,9 +263,12 @@ function countOf(
   ];
 }
 
-/** The blocks' names inside their stage: `block2 … block6`. */
-function blockNames(paths: readonly string[]): string {
-  const inside = (path: string) => shortName(path.split('/').slice(1).join('/'));
+/** The blocks' names inside their stage: `block2 … block6`; none for the block that its stage is called by. */
+function blockNames(paths: readonly string[], stage: string): string {
+  const inside = (path: string) =>
+    path === stage
+      ? ''
+      : shortName(path.startsWith(`${stage}/`) ? path.slice(stage.length + 1) : path);
   const first = inside(paths[0]!);
   return paths.length === 1 ? first : `${first} … ${inside(paths.at(-1)!)}`;
 }
