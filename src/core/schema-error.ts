@@ -11,16 +11,17 @@ export interface SchemaPlace {
   readonly whole: string;
 }
 
-/** The error for the first thing that a schema found wrong with a value. */
+/** The error for what a schema found wrong with a value: the first unknown key, since it may explain a missing one, else the first thing. */
 export function schemaError(
   schema: v.GenericSchema<unknown, unknown>,
-  issue: v.BaseIssue<unknown>,
+  issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
   { prefix = '', whole }: SchemaPlace,
 ): Error {
+  const issue = issues.find(isUnknownKey) ?? issues[0];
   const keys = (issue.path ?? []).map(({ key }) => key as string | number);
   const path = keys.length === 0 ? whole : prefix + joinPath(keys);
   const isStrict = issue.type === 'strict_object';
-  if (isStrict && issue.expected === 'never') {
+  if (isUnknownKey(issue)) {
     return usageError({ path, rule: 'unknown option', hint: suggestKey(schema, issue) });
   }
   const got = JSON.stringify(issue.input) ?? 'nothing';
@@ -28,6 +29,10 @@ export function schemaError(
     return usageError({ path, rule: 'must be given' });
   if (isStrict) return usageError({ path, rule: 'must be an object', got });
   return usageError({ path, rule: issue.message, got });
+}
+
+function isUnknownKey({ type, expected }: v.BaseIssue<unknown>): boolean {
+  return type === 'strict_object' && expected === 'never';
 }
 
 /** `blocks[2].body[0].kernel` */

@@ -46,7 +46,7 @@ export function readOwnNetwork(
 ): OwnNetwork {
   const result = v.safeParse(writtenNetSchema, value, { abortPipeEarly: true });
   if (!result.success) {
-    throw schemaError(writtenNetSchema, result.issues[0], place);
+    throw schemaError(writtenNetSchema, result.issues, place);
   }
   const { name = 'own', blocks: written, ...rest } = result.output;
   const blocks = written.map((block, i) => complete(block, `block${i + 1}`));

@@ -67,7 +67,7 @@ function readVariantValue(text: string): unknown {
 export function checkVariant(variant: NetVariant, name: NetName, family: NetFamily): void {
   const result = v.safeParse(variantSchema, variant, { abortPipeEarly: true });
   if (!result.success) {
-    throw schemaError(variantSchema, result.issues[0], { prefix: 'variant.', whole: 'variant' });
+    throw schemaError(variantSchema, result.issues, { prefix: 'variant.', whole: 'variant' });
   }
   const { net, blocks, ident } = name;
   for (const [key, value] of Object.entries(variant)) {

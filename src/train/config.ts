@@ -210,7 +210,7 @@ export function resolveConfig(recipe?: string, overrides: ConfigOverrides = {}):
 /** Checks a complete configuration, e.g. a config.json that was read. Throws usage errors. */
 export function parseConfig(input: unknown): RunConfig {
   const result = v.safeParse(runConfigSchema, input, { abortPipeEarly: true });
-  if (!result.success) throw schemaError(runConfigSchema, result.issues[0], { whole: 'config' });
+  if (!result.success) throw schemaError(runConfigSchema, result.issues, { whole: 'config' });
   checkTogether(result.output);
   return result.output;
 }
