@@ -187,12 +187,13 @@ describe('every network of the paper', () => {
   test.each(networks.map((request) => [request.net, request] as const))(
     '%s is planned in a fifth of a second',
     (_, request) => {
-      const times = Array.from({ length: 5 }, () => {
-        const begin = performance.now();
+      // Processor time of the quickest of three, so that a busy machine does not fail the test.
+      const times = Array.from({ length: 3 }, () => {
+        const before = process.cpuUsage();
         planned(request);
-        return performance.now() - begin;
+        const { user, system } = process.cpuUsage(before);
+        return (user + system) / 1000;
       });
-      // The quickest of five, so that a busy machine does not fail the test.
       expect(Math.min(...times)).toBeLessThan(200);
     },
   );
