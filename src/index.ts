@@ -18,6 +18,10 @@ export type { ChannelStatistics, Dataset, ImageSet } from './data/dataset.ts';
 export { decodeImageFile } from './data/image-decoder.ts';
 export { type DatasetRequest, datasetNames, openDataset } from './data/open-dataset.ts';
 export { channelStatistics } from './data/statistics.ts';
+// Pictures
+export { equivalenceSvg } from './draw/equivalence.ts';
+export { networkSvg } from './draw/network.ts';
+export { networkBlockSvg } from './draw/network-block.ts';
 // Files
 export {
   decodeSafetensors,

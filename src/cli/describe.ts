@@ -1,51 +1,30 @@
 /** `igc describe`: prints every layer of a network, its cost, its memory and the steps that run. */
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { usageError } from '../core/errors.ts';
-import type { Shape } from '../spec/graph.ts';
-import type { NetFamily, NetVariant } from '../spec/named-networks.ts';
-import type { NetSpec } from '../spec/network.ts';
 import type { ConfigOverrides } from '../train/config.ts';
-import { isNetworkFile, readNetworkFile } from './option-file.ts';
-import {
-  addConfigFlags,
-  nameFlagIn,
-  parseCount,
-  readConfigFlags,
-  sharedOptions,
-} from './options.ts';
+import { addNetworkFlags, findNetwork, type ImageFlags } from './chosen-network.ts';
+import { addConfigFlags, nameFlagIn, readConfigFlags, sharedOptions } from './options.ts';
 import { printData, printJson } from './terminal.ts';
 
-interface DescribeFlags {
-  readonly classes: string;
-  readonly channels: string;
+interface DescribeFlags extends ImageFlags {
   readonly fuse: boolean;
   readonly json?: boolean;
 }
 
-/** Where nothing was said: the paper's first network on CIFAR-10, as it was trained. */
-const defaults = { net: 'IGC-L24M2', depth: 20, side: 32, batch: 64, replicas: 2 } as const;
-
-/** The configuration's values that say which network. */
-const networkPaths = ['net', 'depth', 'family', 'double', 'variant'] as const;
+/** Where nothing was said: as the paper trained its networks. */
+const defaults = { batch: 64, replicas: 2 } as const;
 
 /** Adds `describe`. */
 export function describeCommand(program: Command): void {
   const command = program
     .command('describe')
     .description('print the layers, parameters, multiply-adds (MACs) and memory of a network')
-    .argument(
-      '[run]',
-      'run folder, name of a network (default: IGC-L24M2), or its JSON or YAML file',
-    )
-    .option('--classes <n>', 'classes', '10')
-    .option('--channels <n>', 'channels of the images', '3')
     .option('--no-fuse', 'one step a layer, nothing folded')
     .addOption(sharedOptions.json())
     .action((target: string | undefined, flags: DescribeFlags) =>
       runDescribe(command, target, flags),
     );
-  addConfigFlags(command, [...networkPaths, 'data.imgSize', 'batchSize', 'replicas']);
+  addNetworkFlags(command);
+  addConfigFlags(command, ['batchSize', 'replicas']);
 }
 
 async function runDescribe(
@@ -65,77 +44,5 @@ async function runDescribe(
     else printData(descriptionText(description));
   } catch (error) {
     throw nameFlagIn(error, new Map([...flagOf, ['batch', '--batch-size']]));
-  }
-}
-
-async function findNetwork(
-  command: Command,
-  target: string | undefined,
-  flags: DescribeFlags,
-  values: ConfigOverrides,
-): Promise<NetSpec> {
-  if (target !== undefined && existsSync(target) && !isNetworkFile(target)) {
-    refuseBesideRun(command, target);
-    const { loadModel } = await import('../train/load.ts');
-    const model = await loadModel(target, { kernels: 'reference' });
-    model.dispose();
-    return model.spec;
-  }
-  if (target !== undefined && values.net !== undefined) {
-    throw usageError({ path: '--net', rule: 'names a network beside another', got: target });
-  }
-  const net = (values.net as string | undefined) ?? target ?? defaults.net;
-  if (isNetworkFile(net)) return findOwnNetwork(command, net, flags, values);
-  const { namedNetwork } = await import('../spec/named-networks.ts');
-  const { depth, family, double, variant } = values;
-  const isFixed = family !== undefined && family !== 'cifar';
-  const chosenDepth = depth ?? (isFixed ? undefined : defaults.depth);
-  return namedNetwork({
-    net,
-    ...(chosenDepth !== undefined && { depth: chosenDepth }),
-    ...(family !== undefined && { family: family as NetFamily }),
-    ...(double != null && { double }),
-    ...(variant !== undefined && { variant: variant as NetVariant }),
-    input: imageShape(flags, values, family === 'imagenet18' ? 224 : defaults.side),
-    classes: parseCount('--classes', flags.classes),
-  });
-}
-
-/** Shape and classes are the file's where nobody gave flags for them. */
-async function findOwnNetwork(
-  command: Command,
-  file: string,
-  flags: DescribeFlags,
-  { data, ...values }: ConfigOverrides,
-): Promise<NetSpec> {
-  const net = await readNetworkFile(file);
-  const { requestNetwork } = await import('../spec/own-network.ts');
-  const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli';
-  const isShapeGiven = isGiven('channels') || data?.imgSize != null;
-  const flagShape = imageShape(flags, { data }, defaults.side);
-  const { depth, family, double, variant } = values;
-  return requestNetwork({
-    net,
-    ...(depth !== undefined && { depth }),
-    ...(family !== undefined && { family: family as NetFamily }),
-    ...(double != null && { double }),
-    ...(variant !== undefined && { variant: variant as NetVariant }),
-    input: isShapeGiven ? flagShape : (net.input ?? flagShape),
-    classes: isGiven('classes')
-      ? parseCount('--classes', flags.classes)
-      : (net.classes ?? parseCount('--classes', flags.classes)),
-  });
-}
-
-function imageShape(flags: DescribeFlags, { data }: ConfigOverrides, usual: number): Shape {
-  const side = data?.imgSize ?? usual;
-  return { channels: parseCount('--channels', flags.channels), height: side, width: side };
-}
-
-function refuseBesideRun(command: Command, run: string): void {
-  for (const name of [...networkPaths, 'classes', 'channels', 'imgSize']) {
-    if (command.getOptionValueSource(name) !== 'cli') continue;
-    const flag = command.options.find((option) => option.attributeName() === name)!.long!;
-    throw usageError({ path: flag, rule: 'cannot be given beside a run folder', got: run });
   }
 }

@@ -8,6 +8,7 @@ import { dataCommand } from './data.ts';
 import { describeCommand } from './describe.ts';
 import { designCommand } from './design.ts';
 import { doctorCommand } from './doctor.ts';
+import { drawCommand } from './draw.ts';
 import { evalCommand } from './eval.ts';
 import { describeFailure } from './failure.ts';
 import { predictCommand } from './predict.ts';
@@ -52,6 +53,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     evalCommand,
     predictCommand,
     describeCommand,
+    drawCommand,
     designCommand,
     tableCommand,
     dataCommand,

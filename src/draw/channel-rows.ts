@@ -3,7 +3,6 @@
  * permutation; which channels a picture of a wide block leaves out; which partition each channel belongs to.
  * Letters: L primary partitions; G channels of a row. Channels and partitions count from 0.
  */
-import { usageError } from '../core/errors.ts';
 import type { BlockChain, ChainConv, ChainOp } from './block-chain.ts';
 
 export interface ChannelRow {
@@ -32,22 +31,12 @@ export const legibleChannels = 64;
 const summaryChannels = 24;
 const summaryCount = 6;
 
-/** Channels beyond which a permutation is not even computed for a picture. */
-const mostChannels = 65536;
-
 /** The rows of a chain, and the steps between them; `L` divides the input's channels into partitions. */
 export function channelSteps(chain: BlockChain, L: number): readonly ChannelStep[] {
   const ops = chain.ops.filter((op): op is ChannelStep['op'] => op.kind !== 'pointwise');
   const counts = [chain.input.channels];
   for (const op of ops) counts.push(op.kind === 'conv' ? op.outChannels : op.map.length);
   const widest = Math.max(...counts);
-  if (widest > mostChannels) {
-    throw usageError({
-      path: 'draw',
-      rule: `a block of at most ${mostChannels} channels can be drawn`,
-      got: `${widest}`,
-    });
-  }
   const whole = widest <= legibleChannels;
   const groups = counts.map((count, i) => groupsOfRow(ops, i, count, L));
   const origin = origins(ops, counts, L);

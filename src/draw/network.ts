@@ -44,7 +44,11 @@ const top = 86;
 const identityGap = 26;
 const longestPath = 26;
 
-/** The network as one self-contained SVG file; the same network is the same bytes. */
+/**
+ * The network as one self-contained SVG file; the same network is the same bytes.
+ *
+ * Throws a usage error for a network that is no network, or too wide to draw.
+ */
 export function networkSvg(spec: NetSpec): string {
   const stages = outlineNetwork(spec);
   const title = `${spec.name}, depth ${spec.depth}`;
