@@ -19,10 +19,10 @@ const partitionColours = [
   '#0072b2',
   '#e69f00',
   '#009e73',
-  '#cc79a7',
-  '#56b4e9',
   '#d55e00',
+  '#56b4e9',
   '#4d4d4d',
+  '#cc79a7',
 ] as const;
 
 /** The colour of primary partition `l`, from 0; they repeat after seven. */

@@ -227,10 +227,10 @@ describe('a picture of a block', () => {
       bottleneck: hash(drawIgc({ L: 4, M: 4, options: variants.bottleneck })),
     }).toMatchInlineSnapshot(`
       {
-        "L100M2": "5b8451044dd9bfc4",
-        "L24M2": "7125635d37f2ea7b",
+        "L100M2": "afbe79af5d21e771",
+        "L24M2": "c092e69ad0913164",
         "L2M3": "ea708f1b1ba059ad",
-        "bottleneck": "340d04acfc8fa9c9",
+        "bottleneck": "41a31364ad2428fa",
       }
     `);
   });
