@@ -13,7 +13,7 @@
  * pre-activation network.
  * @source paper §5 "BN right after each IGC block"; the others are He et al. 2016's pre-activation and footnote 4's
  */
-export type BatchNormPlace = 'after' | 'before' | 'both' | 'none';
+type BatchNormPlace = 'after' | 'before' | 'both' | 'none';
 
 /** convolution → BN → ReLU; the stem and the baseline (`RegConv`). */
 export interface RegularBlock {
@@ -23,7 +23,7 @@ export interface RegularBlock {
   readonly kernel: number;
   readonly stride: number;
   /** Default `after`. */
-  readonly bn?: 'after' | 'before' | 'none';
+  readonly bn?: Exclude<BatchNormPlace, 'both'>;
 }
 
 /** The variants of §4 that an IGC block may have; none of them is the paper's block. */
@@ -47,7 +47,7 @@ export interface IgcOptions {
   /** What follows each primary convolution; default `none`. @source paper footnote 4, whose experiments speak against it */
   readonly between?: 'none' | 'relu';
   /** Default `after`; `both` also normalises after each primary convolution, before `between`. */
-  readonly bn?: 'after' | 'before' | 'both';
+  readonly bn?: Exclude<BatchNormPlace, 'none'>;
   /**
    * `resnet_igc`: as many secondary partitions as the block's *input* has channels per primary partition, as in the
    * authors' network/resnet_igc.py; where the width changes, the two permutations are then not inverse. Default `none`.
