@@ -68,7 +68,14 @@ export {
   type NetVariant,
   namedNetwork,
 } from './spec/named-networks.ts';
+export type { WrittenNet } from './spec/net-schema.ts';
 export { buildGraph, type NetSpec } from './spec/network.ts';
+export {
+  type NetRequest,
+  type OwnNetwork,
+  readOwnNetwork,
+  requestNetwork,
+} from './spec/own-network.ts';
 // Theory
 export { blockComposite, blockNonZeros, type KernelNonZeros } from './theory/composite.ts';
 export { type Cost, type CountConvention, countCost } from './theory/cost.ts';

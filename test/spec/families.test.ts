@@ -152,6 +152,20 @@ describe('the networks of figure 3', () => {
   });
 });
 
+test('L-doubling without identity connections widens in the first primary convolution', () => {
+  const { nodes } = buildGraph(namedNetwork({ ...imagenet, net: 'IGC-L10M4', double: 'L' }));
+  const shapes = nodes.flatMap(({ path, shape }) =>
+    /^(stem.pool|stage..block1.primary)$/.test(path) ? [[shape.channels, shape.height]] : [],
+  );
+  expect(shapes).toEqual([
+    [20, 56],
+    [40, 56],
+    [80, 28],
+    [160, 14],
+    [320, 7],
+  ]);
+});
+
 describe('L-doubling on CIFAR', () => {
   test('keeps M and reads M/2 channels in each partition where the width doubles', () => {
     const spec = namedNetwork({ ...cifar, net: 'IGC-L8M4', depth: 8, double: 'L' });

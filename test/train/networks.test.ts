@@ -5,7 +5,7 @@ import { IgcError } from '../../src/core/errors.ts';
 import { buildGraph } from '../../src/spec/network.ts';
 import { type ConfigOverrides, parseConfig, resolveConfig } from '../../src/train/config.ts';
 import { loadModel } from '../../src/train/load.ts';
-import { collect, smallTask, temporaryFolder } from './small-run.ts';
+import { collect, resumeTask, smallTask, temporaryFolder } from './small-run.ts';
 
 const own = {
   name: 'mine',
@@ -77,6 +77,18 @@ describe('a network of', () => {
     expect(spec.input).toEqual({ channels, height, width });
     expect(buildGraph(spec).nodes.at(-1)!.shape.channels).toBe(images.classes);
   });
+});
+
+it('a run of an own network goes on where it was stopped', async () => {
+  const output = temporaryFolder();
+  let asked = 0;
+  const stopped = await collect(smallTask(output, { net: own, depth: 5 }), {
+    isStopped: () => ++asked > 8,
+  });
+  expect(stopped.events.some(({ kind }) => kind === 'done')).toBe(false);
+  const { events, error } = await collect(resumeTask(path.join(output, 'run')));
+  expect(error).toBeUndefined();
+  expect(events.at(-1)).toMatchObject({ kind: 'done', summary: { net: 'mine', depth: 5 } });
 });
 
 describe('a configuration', () => {
