@@ -231,6 +231,7 @@ bool readSteps(Instance& in, Reader& r) {
       case kBatchNorm: s.bn = r.integer(); break;
       case kAdd: s.relu = r.integer(); break;
       case kAveragePool: s.kernelH = r.integer(); s.kernelW = r.integer(); s.stride = r.integer(); break;
+      case kMaxPool: s.kernelH = r.integer(); s.kernelW = r.integer(); s.stride = r.integer(); s.padH = r.integer(); s.padW = r.integer(); break;
       case kLoss: s.classes = r.integer(); s.smoothing = r.real(); e.hasLoss = 1; break;
     }
   }

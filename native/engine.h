@@ -30,7 +30,7 @@ struct BatchNorm {
   int usedSlots;   // of the last pass
 };
 
-enum StepKind { kConv, kPermute, kBatchNorm, kRelu, kAdd, kAveragePool, kLoss };
+enum StepKind { kConv, kPermute, kBatchNorm, kRelu, kAdd, kAveragePool, kMaxPool, kLoss };
 enum GradientMode { kNone, kWrite, kAdd_ };
 constexpr int kMaxInputs = 8;
 
@@ -38,7 +38,7 @@ struct Step {
   int kind;
   int inputCount, inputs[kMaxInputs], output;
   int mode[kMaxInputs], complete[kMaxInputs];
-  // conv
+  // conv; pools have kernel, stride and pad too
   int64_t weight, bias;
   int inChannels, outChannels, groups, kernelH, kernelW, stride, padH, padW;
   int *inMap, *outMap;
@@ -52,7 +52,7 @@ struct Step {
   int chunkForward, chunkBackward;         // groups of a task
   // permute
   int* map;
-  // batch norm on its own, add, average pool, loss
+  // batch norm on its own, add, loss
   int bn, relu, classes;
   double smoothing;
 };

@@ -10,8 +10,8 @@ namespace {
 int64_t planSteps(Executor* e) {
   int64_t most = 0;
   for (int i = 0; i < e->stepCount; i++) {
-    if (e->steps[i].kind != kConv) continue;
-    int64_t need = planConv(*e, e->steps[i]);
+    Step& s = e->steps[i];
+    int64_t need = s.kind == kConv ? planConv(*e, s) : s.kind == kMaxPool && e->training ? maxPoolScratch(*e, s) : 0;
     if (need > most) most = need;
   }
   return most;
@@ -91,6 +91,7 @@ void forward(Executor* e) {
       case kRelu: forEachPlane(*e, s, channels, reluForwardTask); break;
       case kAdd: forEachPlane(*e, s, channels, addForwardTask); break;
       case kAveragePool: forEachPlane(*e, s, channels, poolForwardTask); break;
+      case kMaxPool: forEachPlane(*e, s, channels, maxPoolForwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
     }
   }
@@ -108,6 +109,7 @@ void backward(Executor* e) {
       case kRelu: forEachPlane(*e, s, channels, reluBackwardTask); break;
       case kAdd: forEachPlane(*e, s, channels, addBackwardTask); break;
       case kAveragePool: forEachPlane(*e, s, channels, poolBackwardTask); break;
+      case kMaxPool: forEachPlane(*e, s, channels, maxPoolBackwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossBackwardTask); break;
     }
   }

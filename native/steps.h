@@ -1,4 +1,4 @@
-// The steps that are not convolutions: permute, batch norm on its own, ReLU, add, average pool, loss.
+// The steps that are not convolutions: permute, batch norm on its own, ReLU, add, average and max pool, loss.
 // All but the loss are split by (block, channel).
 #pragma once
 #include <cmath>
@@ -166,6 +166,75 @@ inline void poolBackwardTask(void* context, int task, int) {
       for (int q = q0; q <= q1; q++) sum += g[int64_t(r) * out.width + q];
     return sum * scale;
   });
+}
+
+// The taps of window (r, q) that lie in the image: rows y0..y1, columns x0..x1, ends excluded.
+struct Window {
+  int y0, y1, x0, x1;
+};
+INLINE Window windowOf(const Step& s, const Tensor& in, int r, int q) {
+  int y = r * s.stride - s.padH, x = q * s.stride - s.padW;
+  return {maximum(0, y), minimum(in.height, y + s.kernelH), maximum(0, x), minimum(in.width, x + s.kernelW)};
+}
+
+// The largest value of each lane; a NaN wins, so that it is not lost. value(i): pixel i of the image.
+template <class F>
+INLINE V largest(const Window& w, int width, F value) {
+  V best = value(w.y0 * width + w.x0);
+  for (int y = w.y0; y < w.y1; y++)
+    for (int x = w.x0; x < w.x1; x++) {
+      V v = value(y * width + x);
+      best = (v > best) | (v != v) ? v : best;
+    }
+  return best;
+}
+
+inline void maxPoolForwardTask(void* context, int task, int) {
+  PlaneTask& job = *static_cast<PlaneTask*>(context);
+  Executor& e = *job.e;
+  const Step& s = *job.s;
+  int block = task / job.channels, c = task % job.channels;
+  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  View view = viewOf(e, in, block, c);
+  const V* x = plane(e.activations, in.offset, in, block, c);
+  V* y = plane(e.activations, out.offset, out, block, c);
+  for (int r = 0; r < out.height; r++)
+    for (int q = 0; q < out.width; q++)
+      *y++ = largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); });
+}
+
+// Floats of scratch that backward needs: view(in) and its gradient, one channel of one block.
+inline int64_t maxPoolScratch(const Executor& e, const Step& s) {
+  return 2 * positions(e.tensors[s.inputs[0]]) * LANES;
+}
+
+// Each window hands its gradient to the first of its largest values.
+inline void maxPoolBackwardTask(void* context, int task, int worker) {
+  PlaneTask& job = *static_cast<PlaneTask*>(context);
+  Executor& e = *job.e;
+  const Step& s = *job.s;
+  int block = task / job.channels, c = task % job.channels;
+  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  if (s.mode[0] == kNone) return;
+  View view = viewOf(e, in, block, c);
+  const V* x = plane(e.activations, in.offset, in, block, c);
+  const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
+  int64_t n = positions(in);
+  V *seen = (V*)e.scratch[worker], *d = seen + n;
+  for (int64_t i = 0; i < n; i++) seen[i] = view(x[i]), d[i] = V{};
+  for (int r = 0; r < out.height; r++)
+    for (int q = 0; q < out.width; q++) {
+      Window w = windowOf(s, in, r, q);
+      V best = largest(w, in.width, [&](int i) { return seen[i]; }), left = *g++;
+      for (int y = w.y0; y < w.y1; y++)
+        for (int x = w.x0; x < w.x1; x++) {
+          int i = y * in.width + x;
+          VI first = seen[i] == best;
+          d[i] += first ? left : V{};
+          left = first ? V{} : left;
+        }
+    }
+  contribute(e, s, 0, block, c, [&](int64_t i) { return d[i]; });
 }
 
 inline void statisticsTask(void* context, int task, int) {

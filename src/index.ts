@@ -29,6 +29,9 @@ export {
   confusionCsv,
   confusionSvg,
 } from './draw/confusion.ts';
+export { equivalenceSvg } from './draw/equivalence.ts';
+export { networkSvg } from './draw/network.ts';
+export { networkBlockSvg } from './draw/network-block.ts';
 // Files
 export {
   decodeSafetensors,
@@ -55,8 +58,10 @@ export type {
 } from './kernels/contract.ts';
 export { nativeKernelSets } from './kernels/native.ts';
 export { referenceKernels } from './kernels/reference.ts';
+export { type GraphWithWeights, runGraph } from './kernels/run-graph.ts';
 // Plans
 export {
+  countMemory,
   type DescribeOptions,
   describeNetwork,
   descriptionText,
@@ -67,11 +72,55 @@ export {
 } from './plan/describe.ts';
 export { makePlan, type PlanOptions } from './plan/make-plan.ts';
 export type { Plan, Step, Tensor } from './plan/plan.ts';
+export type { BlockSpec } from './spec/blocks.ts';
 // Networks
 export type { Graph, GraphNode, Op, Shape } from './spec/graph.ts';
-export { type NamedNetwork, namedNetwork } from './spec/named-networks.ts';
-export { type BlockSpec, buildGraph, type NetSpec } from './spec/network.ts';
+export {
+  type Doubling,
+  type NamedNetwork,
+  type NetFamily,
+  type NetVariant,
+  namedNetwork,
+} from './spec/named-networks.ts';
+export type { WrittenNet } from './spec/net-schema.ts';
+export { buildGraph, type NetSpec } from './spec/network.ts';
+export {
+  type NetRequest,
+  type OwnNetwork,
+  readOwnNetwork,
+  requestNetwork,
+} from './spec/own-network.ts';
+// Theory
+export { blockComposite, blockNonZeros, type KernelNonZeros } from './theory/composite.ts';
 export { type Cost, type CountConvention, countCost, type NodeCost } from './theory/cost.ts';
+export { type Design, type DesignRequest, type DesignRow, designBlocks } from './theory/design.ts';
+export {
+  type Equivalence,
+  groupAsIgc,
+  igcAsRegular,
+  regularAsIgc,
+  singlePartitionAsRegular,
+  sumFusionAsIgc,
+  type WeightedGraph,
+  xceptionAsIgc,
+} from './theory/equivalences.ts';
+export {
+  type Composite,
+  composeChain,
+  type NamedWeights,
+  type WeightedConv,
+} from './theory/linear-chain.ts';
+export type { TableCell } from './theory/tables/cell.ts';
+export { type PaperTable, paperTable, type TableName } from './theory/tables/paper-table.ts';
+export {
+  igcParameters,
+  igcWidth,
+  isWiderThanRegular,
+  regularParameters,
+  regularWidth,
+  widestPartitions,
+  widthBound,
+} from './theory/widths.ts';
 // Training and using
 export {
   type ConfigOverrides,

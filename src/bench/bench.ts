@@ -7,6 +7,13 @@ import { cpus } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
+import {
+  type Doubling,
+  type NetFamily,
+  type NetVariant,
+  netFamilies,
+} from '../spec/named-networks.ts';
+import { parseVariant } from '../spec/variant.ts';
 import { benchStep, type Comparison, type StepBenchReport } from './step.ts';
 
 const peerNames = ['torch'] as const;
@@ -14,7 +21,10 @@ type PeerName = (typeof peerNames)[number];
 
 interface StepFlags {
   net: string;
-  depth: number;
+  depth?: number;
+  family: NetFamily;
+  double?: Doubling;
+  variant?: NetVariant;
   batchSize: number;
   batch?: number;
   classes: number;
@@ -40,7 +50,10 @@ async function main(): Promise<void> {
     .command('step')
     .description('images per second of one training step and of inference')
     .option('--net <name>', 'network', 'IGC-L24M2')
-    .option('--depth <D>', 'layers', positiveInteger, 20)
+    .option('--depth <D>', 'layers; 20 in family cifar', positiveInteger)
+    .addOption(new Option('--family <name>', 'layout').choices(netFamilies).default('cifar'))
+    .addOption(new Option('--double <letter>', 'what doubles').choices(['M', 'L']))
+    .option('--variant <key=value,…>', 'variant of every block', parseVariant)
     .option('-b, --batch-size <N>', 'images per step', positiveInteger, 64)
     .option('--batch <N>', 'the same', positiveInteger)
     .option('--classes <N>', 'classes', positiveInteger, 10)
@@ -52,7 +65,9 @@ async function main(): Promise<void> {
     .option('--json', 'the report as JSON')
     .action(async (flags: StepFlags) => {
       const batch = flags.batch ?? flags.batchSize;
-      const report = await benchStep({ ...flags, batch, peers: flags.peer });
+      const depth = flags.depth ?? (flags.family === 'cifar' ? 20 : undefined);
+      const sized = depth === undefined ? flags : { ...flags, depth };
+      const report = await benchStep({ ...sized, batch, peers: flags.peer });
       const machine = cpus()[0]?.model.trim() ?? 'unknown CPU';
       const date = new Date().toISOString().slice(0, 10);
       const text = flags.json

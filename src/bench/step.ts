@@ -3,16 +3,15 @@
 import { stream } from '../core/random.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import type { KernelSet } from '../kernels/contract.ts';
-import { namedNetwork } from '../spec/named-networks.ts';
+import { type NamedNetwork, namedNetwork } from '../spec/named-networks.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { countCost } from '../theory/cost.ts';
 import { initializeModel, makeModel, planModel } from '../train/model.ts';
 import { median, type Rate, rateOf } from './timing.ts';
 import { startTorch, type TorchPeer } from './torch-peer.ts';
 
-export interface StepBenchOptions {
-  readonly net: string;
-  readonly depth: number;
+export interface StepBenchOptions
+  extends Pick<NamedNetwork, 'net' | 'depth' | 'family' | 'double' | 'variant'> {
   readonly batch: number;
   readonly classes: number;
   readonly imgSize: number;
@@ -46,9 +45,9 @@ export interface StepBenchReport {
 type Work = 'train' | 'inference';
 
 export async function benchStep(options: StepBenchOptions): Promise<StepBenchReport> {
-  const { net, depth, batch, imgSize, classes } = options;
+  const { batch, imgSize, ...network } = options;
   const input = { channels: 3, height: imgSize, width: imgSize };
-  const spec = namedNetwork({ net, depth, input, classes });
+  const spec = namedNetwork({ ...network, input });
   const { kernels } = chooseKernels(options);
   const ours = {
     train: ourWork(spec, kernels, batch, true),
@@ -62,8 +61,8 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRep
   const macs = countCost(spec, 'all').macs;
   const compare = (work: Work) => comparison(times[work], batch, macs * (work === 'train' ? 3 : 1));
   return {
-    net,
-    depth,
+    net: spec.name,
+    depth: spec.depth,
     batch,
     threads: kernels.threads,
     rounds: options.rounds,

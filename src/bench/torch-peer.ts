@@ -2,8 +2,9 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { IgcError } from '../core/errors.ts';
+import { IgcError, internalError } from '../core/errors.ts';
 import type { NetSpec } from '../spec/network.ts';
+import { countCost } from '../theory/cost.ts';
 
 export interface TorchPeer {
   readonly version: string;
@@ -35,7 +36,11 @@ export async function startTorch(
   const env = { ...process.env, OMP_NUM_THREADS: `${threads}`, MKL_NUM_THREADS: `${threads}` };
   const child = spawn(python, [script], { env });
   const ask = conversation(child);
-  const { version, layouts } = await ask({ do: 'start', spec, batch, threads });
+  const { version, layouts, parameters } = await ask({ do: 'start', spec, batch, threads });
+  const { params } = countCost(spec, 'all');
+  if (parameters !== params) {
+    throw internalError(`torch's ${spec.name} has ${parameters} parameters, ours ${params}`);
+  }
   return {
     version: version as string,
     layouts: layouts as string[],

@@ -3,9 +3,9 @@
 import { openDataset } from '../data/open-dataset.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import { describeNetwork } from '../plan/describe.ts';
-import { namedNetwork } from '../spec/named-networks.ts';
 import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
+import { configNetwork, networkName } from '../train/network-choice.ts';
 import { printData, printJson } from './terminal.ts';
 
 /** Opens the data, plans the network and prints what would run. Throws what training would throw. */
@@ -13,13 +13,8 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
   const dataset = await openDataset(datasetRequest(config));
   const { train, validation, test, classes } = dataset;
   const { channels, height, width } = train;
-  const spec = namedNetwork({
-    net: config.net,
-    depth: config.depth,
-    input: { channels, height, width },
-    classes: classes.length,
-    batchNorm: config.bn,
-  });
+  const input = { channels, height, width };
+  const spec = configNetwork(config, { input, classes: classes.length });
   const batch = batchSizeFor(config, train.count);
   const description = describeNetwork(spec, { batch, replicas: config.replicas });
   const stepsPerEpoch = Math.floor(train.count / batch);
@@ -44,7 +39,7 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
   const held = validation ? `${formatCount(validation.count)} validation, ` : '';
   printData(
     [
-      `network  ${config.net}, depth ${config.depth}: ${formatCount(plan.params)} parameters, ${formatCount(plan.macs)} MACs an image`,
+      `network  ${networkName(config)}, depth ${config.depth}: ${formatCount(plan.params)} parameters, ${formatCount(plan.macs)} MACs an image`,
       `data     ${dataset.name}: ${formatCount(train.count)} training, ${held}${formatCount(test.count)} test images of ${channels}×${height}×${width}, ${classes.length} classes`,
       `steps    ${formatCount(plan.steps)}: ${config.epochs} epochs of ${formatCount(stepsPerEpoch)} batches of ${batch}`,
       `memory   ${formatBytes(plan.trainingMemory)} for a batch, ${formatBytes(train.pixels.length + test.pixels.length + (validation?.pixels.length ?? 0))} of images`,

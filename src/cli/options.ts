@@ -5,8 +5,9 @@
  */
 import { type Command, Option } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
+import { parseVariant } from '../spec/variant.ts';
 
-type ValueKind = 'number' | 'text' | 'on' | 'off';
+type ValueKind = 'number' | 'text' | 'on' | 'off' | 'variant';
 
 interface ConfigFlag {
   readonly flags: string;
@@ -25,21 +26,35 @@ const configFlags: readonly ConfigFlag[] = [
     path: 'net',
     kind: 'text',
     group: 'Network',
-    help: 'IGC-L<L>M<M>, RegConv-W<width> or SumFusion, each with optional +Ident',
+    help: 'IGC-L<L>M<M>, RegConv-W<width> or SumFusion, each with optional +Ident; or a JSON or YAML file',
   },
   {
     flags: '--depth <D>',
     path: 'depth',
     kind: 'number',
     group: 'Network',
-    help: '3B+2, or 6n+2 for +Ident networks',
+    help: 'of family cifar: 3B+2, or 6n+2 for +Ident networks',
   },
   {
     flags: '--family <name>',
     path: 'family',
     kind: 'text',
     group: 'Network',
-    help: 'layout of stem and stages: cifar',
+    help: 'layout of stem and stages: cifar, flat8 (figure 3) or imagenet18 (Table 6)',
+  },
+  {
+    flags: '--double <letter>',
+    path: 'double',
+    kind: 'text',
+    group: 'Network',
+    help: 'what doubles from stage to stage: M, or L as in the ImageNet IGC-L100M2 (default: M)',
+  },
+  {
+    flags: '--variant <key=value,…>',
+    path: 'variant',
+    kind: 'variant',
+    group: 'Network',
+    help: 'of every block: primaryKernel, secondaryKernel, secondary, split, bottleneck, primaryConvolutions, between, bn, quirk',
   },
   {
     flags: '--data <name>',
@@ -231,8 +246,10 @@ export function readConfigFlags(command: Command): FlagValues {
 export function nameFlagIn(error: unknown, flagOf: FlagValues['flagOf']): unknown {
   if (!(error instanceof IgcError)) return error;
   for (const [path, flag] of flagOf) {
-    if (!error.message.startsWith(`${path}: `)) continue;
-    return new IgcError(error.kind, flag + error.message.slice(path.length), { cause: error });
+    const { message } = error;
+    if (!message.startsWith(`${path}: `) && !message.startsWith(`${path}.`)) continue;
+    const rest = message.slice(path.length).replace(/^\./, ' ');
+    return new IgcError(error.kind, flag + rest, { cause: error });
   }
   return error;
 }
@@ -281,8 +298,18 @@ function readValue(flag: string, kind: ValueKind, raw: unknown): unknown {
       return true;
     case 'off':
       return false;
+    case 'variant':
+      return readVariant(flag, String(raw));
     case 'number':
       return parseNumber(flag, String(raw));
+  }
+}
+
+function readVariant(flag: string, text: string): Record<string, unknown> {
+  try {
+    return parseVariant(text);
+  } catch (error) {
+    throw nameFlagIn(error, new Map([['variant', flag]]));
   }
 }
 

@@ -6,10 +6,13 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { dataCommand } from './data.ts';
 import { describeCommand } from './describe.ts';
+import { designCommand } from './design.ts';
 import { doctorCommand } from './doctor.ts';
+import { drawCommand } from './draw.ts';
 import { evalCommand } from './eval.ts';
 import { describeFailure } from './failure.ts';
 import { predictCommand } from './predict.ts';
+import { tableCommand } from './table.ts';
 import { printNews } from './terminal.ts';
 import { trainCommand } from './train.ts';
 
@@ -50,6 +53,9 @@ function makeProgram(onMistake: (name: string) => void): Command {
     evalCommand,
     predictCommand,
     describeCommand,
+    drawCommand,
+    designCommand,
+    tableCommand,
     dataCommand,
     doctorCommand,
   ]) {

@@ -2,8 +2,10 @@
  * Training as seen on a terminal: one line that rewrites itself, and one line an epoch that stays. Where stderr is
  * no terminal only the lines that stay are written.
  */
+
 import { displayWidth } from '../draw/text-table.ts';
 import type { EpochEvent, StartEvent, StepEvent } from '../train/events.ts';
+import { networkName } from '../train/network-choice.ts';
 import {
   formatClock,
   formatDuration,
@@ -72,7 +74,7 @@ function startLines(event: StartEvent, palette: Palette): readonly string[] {
     : [];
   const threads = `${kernels.threads} thread${kernels.threads === 1 ? '' : 's'}`;
   return [
-    `network   ${palette.bold(`${config.net}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} multiply-adds an image`,
+    `network   ${palette.bold(`${networkName(config)}, depth ${config.depth}`)}: ${count(event.params)} parameters, ${count(event.macs)} multiply-adds an image`,
     `data      ${dataset.name}: ${count(dataset.trainImages)} training${held}, ${count(dataset.testImages)} test images, ${dataset.classes.length} classes`,
     `training  ${count(config.epochs)} epoch${config.epochs === 1 ? '' : 's'} of ${count(event.stepsPerEpoch)} steps with ${count(event.batchSize)} images`,
     `kernels   ${kernels.name}, ${threads}`,

@@ -2,10 +2,11 @@
  * Puts a configuration together from what a command line says, later ones over earlier ones: the recipe, --config
  * FILE (JSON or YAML), --set a.b=c, then flags.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { usageError } from '../core/errors.ts';
 import { type ConfigOverrides, dataNames, type RunConfig, resolveConfig } from '../train/config.ts';
+import { isNetworkFile, parseYaml, readNetworkFile, readOptionFile } from './option-file.ts';
 import { nameFlagIn, readConfigFlags, setPath } from './options.ts';
 
 /** Options that say where a configuration comes from. */
@@ -37,6 +38,7 @@ export async function chooseConfig(command: Command, data?: string): Promise<Cho
   const isPath = acceptFolderAsData(chosen);
   const dataFlag = flagOf.get('data.name');
   if (isPath && dataFlag !== undefined) flagOf.set('data.dir', dataFlag);
+  await acceptFileAsNetwork(chosen);
   return { overrides: chosen as ConfigOverrides, flagOf };
 }
 
@@ -69,27 +71,15 @@ export function readMachineFlags(command: Command): Pick<RunConfig, 'kernels' | 
 }
 
 async function readConfigFile(file: string): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw usageError({ path: '--config', rule: `${file} must be readable`, got: reason });
-  }
-  const value = await parseYaml(text, file);
+  const value = await readOptionFile('--config', file);
   if (isRecord(value)) return value;
   throw usageError({ path: '--config', rule: `${file} must hold an object of options` });
 }
 
-/** YAML 1.2, of which JSON is a part; no tags that run code. */
-async function parseYaml(text: string, what: string): Promise<unknown> {
-  const { parse } = await import('yaml');
-  try {
-    return parse(text, { maxAliasCount: 100 }) as unknown;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0]!.replace(/:$/, '') : '';
-    throw usageError({ path: what, rule: 'must be JSON or YAML', got: reason });
-  }
+/** `--net my-net.yaml` means the network that the file holds. */
+async function acceptFileAsNetwork(chosen: Record<string, unknown>): Promise<void> {
+  const { net } = chosen;
+  if (typeof net === 'string' && isNetworkFile(net)) chosen.net = await readNetworkFile(net);
 }
 
 async function applyAssignment(target: Record<string, unknown>, assignment: string): Promise<void> {

@@ -17,6 +17,7 @@ const stepKinds: readonly StepKind[] = [
   'relu',
   'add',
   'averagePool',
+  'maxPool',
   'loss',
 ];
 const gradientModes = ['none', 'write', 'add'] as const;
@@ -44,6 +45,7 @@ const ownNumbers: { readonly [K in StepKind]: (step: StepOf<K>) => readonly numb
   relu: () => [],
   add: (s) => [Number(s.relu)],
   averagePool: (s) => [s.kernelH, s.kernelW, s.stride],
+  maxPool: (s) => [s.kernelH, s.kernelW, s.stride, s.padH, s.padW],
   loss: (s) => [s.classes, s.smoothing],
 };
 

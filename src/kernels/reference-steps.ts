@@ -35,6 +35,7 @@ export const stepRules: { readonly [K in StepKind]: StepRule<K> } = {
   relu: { forward: reluForward, backward: reluBackward },
   add: { forward: addForward, backward: addBackward },
   averagePool: { forward: averagePoolForward, backward: averagePoolBackward },
+  maxPool: { forward: maxPoolForward, backward: maxPoolBackward },
   loss: { forward: lossForward, backward: lossBackward },
 };
 
@@ -221,6 +222,67 @@ function averagePoolBackward(run: Run, step: StepOf<'averagePool'>): void {
       addGradientPlane(run, input, image, c);
     }
   }
+}
+
+function maxPoolForward(run: Run, step: StepOf<'maxPool'>): void {
+  const input = inputOf(run, step);
+  const output = outputOf(run, step);
+  const { activations, plane } = run;
+  for (let image = 0; image < run.images; image++) {
+    for (let c = 0; c < input.channels; c++) {
+      readPlane(run, input, input.read, image, c, plane);
+      const to = output.offset + planeStart(output, image, c);
+      for (let y = 0; y < output.height; y++) {
+        for (let x = 0; x < output.width; x++) {
+          activations[to + y * output.width + x] = plane[firstLargest(plane, step, input, y, x)]!;
+        }
+      }
+    }
+  }
+}
+
+function maxPoolBackward(run: Run, step: StepOf<'maxPool'>): void {
+  const input = inputOf(run, step);
+  const output = outputOf(run, step);
+  const { gradients, plane, dPlane } = run;
+  const { mode } = step.inputGradients[0]!;
+  if (mode === 'none') return;
+  openGradient(run, input, mode);
+  for (let image = 0; image < run.images; image++) {
+    for (let c = 0; c < input.channels; c++) {
+      readPlane(run, input, input.read, image, c, plane);
+      const from = output.gradientOffset + planeStart(output, image, c);
+      dPlane.fill(0, 0, planeSize(input));
+      for (let y = 0; y < output.height; y++) {
+        for (let x = 0; x < output.width; x++) {
+          const winner = firstLargest(plane, step, input, y, x);
+          dPlane[winner]! += gradients[from + y * output.width + x]!;
+        }
+      }
+      addGradientPlane(run, input, image, c);
+    }
+  }
+}
+
+/** Where window (y, x) has its largest value: the first one, row by row, or a NaN, which must not get lost. */
+function firstLargest(
+  plane: Float64Array,
+  { kernelH, kernelW, stride, padH, padW }: StepOf<'maxPool'>,
+  { height, width }: Tensor,
+  y: number,
+  x: number,
+): number {
+  const top = Math.max(0, y * stride - padH);
+  const bottom = Math.min(height, y * stride - padH + kernelH);
+  const left = Math.max(0, x * stride - padW);
+  const right = Math.min(width, x * stride - padW + kernelW);
+  let winner = top * width + left;
+  for (let row = top; row < bottom; row++) {
+    for (let at = row * width + left; at < row * width + right; at++) {
+      if (plane[at]! > plane[winner]! || Number.isNaN(plane[at])) winner = at;
+    }
+  }
+  return winner;
 }
 
 /** The probability that the loss wants of class k: (1 − s)·onehot + s/classes. */

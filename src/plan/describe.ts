@@ -4,7 +4,7 @@
  * Not here: where the numbers come from (theory/cost.ts, make-plan.ts).
  */
 import { formatBytes, formatCount, textTable } from '../draw/text-table.ts';
-import type { Op, Shape } from '../spec/graph.ts';
+import type { Graph, Op, Shape } from '../spec/graph.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 import { countCost } from '../theory/cost.ts';
 import { makePlan, type PlanOptions } from './make-plan.ts';
@@ -82,11 +82,8 @@ export interface NetworkDescription {
  * @example console.log(descriptionText(describeNetwork(spec, { batch: 64, replicas: 2 })))
  */
 export function describeNetwork(spec: NetSpec, options: DescribeOptions = {}): NetworkDescription {
-  const { batch = 64, replicas = 1, valueBytes = 4, ...rest } = options;
   const graph = buildGraph(spec);
-  const { epsilon } = spec.batchNorm;
-  const training = makePlan(graph, { ...rest, batch, replicas, epsilon, training: true });
-  const inference = makePlan(graph, { ...rest, batch, epsilon, training: false });
+  const { training, inference, batch, replicas, valueBytes } = planBoth(graph, spec, options);
   const all = countCost(spec, 'all');
   const paper = countCost(spec, 'paper');
   return {
@@ -109,6 +106,24 @@ export function describeNetwork(spec: NetSpec, options: DescribeOptions = {}): N
   };
 }
 
+/**
+ * Bytes that a network takes at a batch; `activations` is the peak: in training all of them are kept for backward, in
+ * inference they share memory as soon as their last reader is done.
+ *
+ * Throws a usage error naming the block, batch or replicas that do not fit.
+ * @example countMemory(spec, { batch: 1 }).inference.activations
+ */
+export function countMemory(
+  spec: NetSpec,
+  options: DescribeOptions = {},
+): NetworkDescription['memory'] {
+  const { training, inference, valueBytes } = planBoth(buildGraph(spec), spec, options);
+  return {
+    training: describeMemory(training, valueBytes),
+    inference: describeMemory(inference, valueBytes),
+  };
+}
+
 /** The description as text: layers, totals, memory, steps. */
 export function descriptionText(description: NetworkDescription): string {
   const { net, depth, input, classes } = description;
@@ -126,6 +141,19 @@ export function descriptionText(description: NetworkDescription): string {
   ].join('\n');
 }
 
+/** Both plans of a network, and the options with their defaults. */
+function planBoth(graph: Graph, { batchNorm }: NetSpec, options: DescribeOptions) {
+  const { batch = 64, replicas = 1, valueBytes = 4, ...rest } = options;
+  const { epsilon } = batchNorm;
+  return {
+    training: makePlan(graph, { ...rest, batch, replicas, epsilon, training: true }),
+    inference: makePlan(graph, { ...rest, batch, epsilon, training: false }),
+    batch,
+    replicas,
+    valueBytes,
+  };
+}
+
 /** `48×32×32`: channels, height, width. */
 function shapeText({ channels, height, width }: Shape): string {
   return `${channels}×${height}×${width}`;
@@ -138,6 +166,7 @@ function opDetail(op: Op): string {
       return `${op.kernel.join('×')}${groups}${op.stride === 1 ? '' : `, stride ${op.stride}`}`;
     }
     case 'averagePool':
+    case 'maxPool':
       return `${op.kernel.join('×')}${op.stride === 1 ? '' : `, stride ${op.stride}`}`;
     case 'permute':
       return new Set(op.map).size === op.map.length ? 'channels reordered' : 'channels repeated';

@@ -42,7 +42,8 @@ const plainView: TensorView = { bn: -1, relu: false };
 
 export function draftSteps(graph: Graph, layout: ParameterLayout, options: DraftOptions): Draft {
   const { nodes } = graph;
-  const readers = nodes.map((_, i) => nodes.filter((node) => node.inputs.includes(i)));
+  const readers = nodes.map((): GraphNode[] => []);
+  for (const node of nodes) for (const i of new Set(node.inputs)) readers[i]!.push(node);
   const outputNode = nodes.length - (nodes.at(-1)?.op.kind === 'softmaxCrossEntropy' ? 2 : 1);
   const drafting: Drafting = {
     nodes,
@@ -77,8 +78,9 @@ const foldRules: { readonly [K in OpKind]?: FoldRule } = {
       d.steps[d.steps.length - 1] = { ...producer, relu: true };
       return { tensor: producer.output };
     }
-    if (producer?.kind !== 'conv' || viewOf(d, producer.output).relu) return undefined;
-    return seeThrough(d, producer.output, { ...viewOf(d, producer.output), relu: true });
+    if (producer?.kind !== 'conv' && producer?.kind !== 'batchNorm') return undefined;
+    const view = viewOf(d, producer.output);
+    return view.relu ? undefined : seeThrough(d, producer.output, { ...view, relu: true });
   },
 };
 
@@ -171,6 +173,11 @@ function makeStep(d: Drafting, i: number, output: number): Step {
     case 'averagePool': {
       const [kernelH, kernelW] = op.kernel;
       return { kind: 'averagePool', ...base, kernelH, kernelW, stride: op.stride };
+    }
+    case 'maxPool': {
+      const [kernelH, kernelW] = op.kernel;
+      const [padH, padW] = op.pad;
+      return { kind: 'maxPool', ...base, kernelH, kernelW, stride: op.stride, padH, padW };
     }
     case 'input':
     case 'softmaxCrossEntropy':

@@ -99,8 +99,8 @@ function firstFit(spans: readonly Lifetime[], guard: number): { offsets: number[
       if (!apart && overlaps) offset = other.offset + other.span.size + guard;
     }
     offsets[id] = offset;
-    placed.push({ offset, span });
-    placed.sort((a, b) => a.offset - b.offset);
+    const next = placed.findIndex((other) => other.offset > offset);
+    placed.splice(next < 0 ? placed.length : next, 0, { offset, span });
     size = Math.max(size, offset + span.size + guard);
   }
   return { offsets, size };

@@ -130,6 +130,16 @@ export interface AveragePoolStep extends StepBase {
   readonly stride: number;
 }
 
+/** Largest of view(in) in each window; padding never wins. The gradient goes to the first largest, row by row. */
+export interface MaxPoolStep extends StepBase {
+  readonly kind: 'maxPool';
+  readonly kernelH: number;
+  readonly kernelW: number;
+  readonly stride: number;
+  readonly padH: number;
+  readonly padW: number;
+}
+
 /**
  * loss = mean over the batch of −Σ_k t_k log softmax(in)_k, t = (1 − s)·onehot + s/classes with smoothing s.
  * `output` is the input tensor's id: the loss is a number beside the arenas.
@@ -148,6 +158,7 @@ export type Step =
   | ReluStep
   | AddStep
   | AveragePoolStep
+  | MaxPoolStep
   | LossStep;
 
 export type StepKind = Step['kind'];

@@ -27,6 +27,7 @@ export type Op =
       readonly kernel: readonly [number, number];
       readonly stride: number;
     }
+  | MaxPoolOp
   | { readonly kind: 'linear'; readonly outputs: number }
   | { readonly kind: 'softmaxCrossEntropy' };
 
@@ -40,6 +41,14 @@ export interface ConvOp {
   readonly pad: readonly [number, number];
   /** Inputs of one output unit for He initialisation, where it is not in/groups · kernel. */
   readonly fanIn?: number;
+}
+
+/** Largest value of each window; padding is −∞, so it never wins. Of equal values the first, row by row, counts. */
+export interface MaxPoolOp {
+  readonly kind: 'maxPool';
+  readonly kernel: readonly [number, number];
+  readonly stride: number;
+  readonly pad: readonly [number, number];
 }
 
 export type OpKind = Op['kind'];
@@ -112,7 +121,8 @@ export const opRules: { readonly [K in OpKind]: OpRule<K> } = {
   },
   relu: { shape: (_op, inputs) => same(inputs), parameters: none, macs: free },
   add: { shape: addShape, parameters: none, macs: free },
-  averagePool: { shape: poolShape, parameters: none, macs: free },
+  averagePool: { shape: averagePoolShape, parameters: none, macs: free },
+  maxPool: { shape: maxPoolShape, parameters: none, macs: free },
   linear: {
     shape: (op) => ({ channels: op.outputs, height: 1, width: 1 }),
     parameters: (op, input) => {
@@ -175,11 +185,8 @@ function convShape(op: ConvOp, inputs: readonly Shape[], path: string): Shape {
     }
   }
   const [kernelH, kernelW] = op.kernel;
-  const size = (n: number, pad: number, kernel: number) =>
-    Math.floor((n + 2 * pad - kernel) / op.stride) + 1;
-  const outHeight = size(height, op.pad[0], kernelH);
-  const outWidth = size(width, op.pad[1], kernelW);
-  if (outHeight < 1 || outWidth < 1) {
+  const output = windowsOf({ height, width }, op);
+  if (output.height < 1 || output.width < 1) {
     throw usageError({
       path,
       rule: `a ${kernelH}×${kernelW} kernel must fit its padded input`,
@@ -187,7 +194,7 @@ function convShape(op: ConvOp, inputs: readonly Shape[], path: string): Shape {
       hint: 'use larger images or fewer stages',
     });
   }
-  return { channels: op.outChannels, height: outHeight, width: outWidth };
+  return { channels: op.outChannels, ...output };
 }
 
 function convParameters(op: ConvOp, input: Shape): readonly ParameterSpec[] {
@@ -218,7 +225,7 @@ function addShape(_op: OpOf<'add'>, inputs: readonly Shape[], path: string): Sha
   return first;
 }
 
-function poolShape(op: OpOf<'averagePool'>, inputs: readonly Shape[], path: string): Shape {
+function averagePoolShape(op: OpOf<'averagePool'>, inputs: readonly Shape[], path: string): Shape {
   const { channels, height, width } = inputs[0]!;
   const [kernelH, kernelW] = op.kernel;
   if (height < kernelH || width < kernelW) {
@@ -228,6 +235,36 @@ function poolShape(op: OpOf<'averagePool'>, inputs: readonly Shape[], path: stri
       got: `${height}×${width}`,
     });
   }
-  const size = (n: number, kernel: number) => Math.floor((n - kernel) / op.stride) + 1;
-  return { channels, height: size(height, kernelH), width: size(width, kernelW) };
+  return { channels, ...windowsOf({ height, width }, { ...op, pad: [0, 0] }) };
+}
+
+function maxPoolShape(op: MaxPoolOp, inputs: readonly Shape[], path: string): Shape {
+  const { channels, height, width } = inputs[0]!;
+  const [kernelH, kernelW] = op.kernel;
+  const [padH, padW] = op.pad;
+  if (2 * padH > kernelH || 2 * padW > kernelW) {
+    throw usageError({
+      path,
+      rule: `the padding of a ${kernelH}×${kernelW} window must be at most half of it`,
+      got: `${padH}×${padW}`,
+    });
+  }
+  if (height + 2 * padH < kernelH || width + 2 * padW < kernelW) {
+    throw usageError({
+      path,
+      rule: `a ${kernelH}×${kernelW} window must fit its padded input`,
+      got: `${height}×${width}`,
+    });
+  }
+  return { channels, ...windowsOf({ height, width }, op) };
+}
+
+/** How many windows fit, from top to bottom and from left to right. */
+function windowsOf(
+  { height, width }: Omit<Shape, 'channels'>,
+  { kernel, stride, pad }: Pick<ConvOp, 'kernel' | 'stride' | 'pad'>,
+): Omit<Shape, 'channels'> {
+  const count = (size: number, k: 0 | 1) =>
+    Math.floor((size + 2 * pad[k] - kernel[k]) / stride) + 1;
+  return { height: count(height, 0), width: count(width, 1) };
 }

@@ -1,62 +1,24 @@
 /**
- * Networks as plain data (`NetSpec`: a list of blocks) and their meaning as graphs (`buildGraph`).
- * Which blocks the paper's networks consist of is in named-networks.ts.
- * Letters: L primary partitions, M channels per primary partition, after the block.
+ * Networks as plain data (`NetSpec`: a list of blocks) and their meaning as graphs (`buildGraph`). The blocks
+ * themselves are in blocks.ts; which ones the paper's networks consist of, in named-networks.ts.
  */
 
 import { usageError } from '../core/errors.ts';
-import { interleave, repeatChannels, restore } from '../core/permutation.ts';
+import { repeatChannels } from '../core/permutation.ts';
+import {
+  type BlockSpec,
+  type ConvolutionBlock,
+  isPreActivated,
+  type MaxPoolBlock,
+  type ResidualBlock,
+} from './blocks.ts';
 import { type Graph, type GraphBuilder, graphBuilder, type Shape } from './graph.ts';
-
-/** convolution → BN → ReLU; the stem and the baseline (`RegConv`). */
-export interface RegularBlock {
-  readonly kind: 'regular';
-  readonly path: string;
-  readonly outChannels: number;
-  readonly kernel: number;
-  readonly stride: number;
-}
+import { addIgcConvolutions, checkKernel } from './igc-block.ts';
 
 /**
- * primary group convolution → interleave → secondary group convolution (1×1) → restore → BN → ReLU, eq. (5).
- * M is the width of a primary partition after the primary convolution, which widens and strides.
+ * A whole network: blocks, then a global average pool and a fully connected layer with bias. After a last block with
+ * pre-activation the head begins with BN → ReLU.
  */
-export interface IgcBlock {
-  readonly kind: 'igc';
-  readonly path: string;
-  readonly L: number;
-  readonly M: number;
-  readonly kernel: number;
-  readonly stride: number;
-}
-
-/** `branches` convolutions of the same input, summed → BN → ReLU; the paper's baseline `SumFusion`. */
-export interface SumFusionBlock {
-  readonly kind: 'sumFusion';
-  readonly path: string;
-  readonly branches: number;
-  readonly outChannels: number;
-  readonly kernel: number;
-  readonly stride: number;
-}
-
-/**
- * body + shortcut → ReLU; the last block of the body has no ReLU of its own. The shortcut is the identity, or
- * where the shape changes a 1×1 convolution of `projection.groups` groups → BN.
- * @source authors' network/resnet_igc.py
- */
-export interface ResidualBlock {
-  readonly kind: 'residual';
-  readonly path: string;
-  readonly body: readonly ConvolutionBlock[];
-  readonly projection: { readonly groups: number } | null;
-}
-
-export type ConvolutionBlock = RegularBlock | IgcBlock | SumFusionBlock;
-/** What a network is a list of. */
-export type BlockSpec = ConvolutionBlock | ResidualBlock;
-
-/** A whole network: blocks, then a global average pool and a fully connected layer with bias. */
 export interface NetSpec {
   readonly name: string;
   readonly depth: number;
@@ -72,22 +34,57 @@ export interface BatchNormSpec {
   readonly oldWeight: number;
 }
 
+/**
+ * Batch norm as the authors have it: ε 2e-5 everywhere; the old average weighs 0.9 in residual and ImageNet networks,
+ * 0.99 in plain ones. @source authors' code
+ */
+export function authorsBatchNorm(isPlain: boolean): BatchNormSpec {
+  return { epsilon: 2e-5, oldWeight: isPlain ? 0.99 : 0.9 };
+}
+
 /** The operations of a network up to its loss. Throws a usage error with the path of what does not fit. */
 export function buildGraph(spec: NetSpec): Graph {
   const graph = graphBuilder();
   let node = graph.input(spec.input);
-  for (const block of spec.blocks) {
-    node =
-      block.kind === 'residual'
-        ? addResidual(graph, block, node)
-        : addConvolutionBlock(graph, block, node, true);
-  }
+  for (const block of spec.blocks) node = addBlock(graph, block, node);
+  const last = spec.blocks.findLast(({ kind }) => kind !== 'maxPool');
+  if (last && isPreActivated(last)) node = addActivation(graph, 'head', node);
   const { height, width } = graph.shape(node);
   const kernel = [height, width] as const;
   node = graph.add('head/pool', { kind: 'averagePool', kernel, stride: 1 }, node);
   node = graph.add('head/fc', { kind: 'linear', outputs: spec.classes }, node);
   graph.add('loss', { kind: 'softmaxCrossEntropy' }, node);
   return graph.build();
+}
+
+/** Layers of a network as the paper counts them: convolution blocks, an IGC block as one, and fc. */
+export function countLayers(blocks: readonly BlockSpec[]): number {
+  const layers = blocks.map((block) => {
+    if (block.kind === 'maxPool') return 0;
+    return block.kind === 'residual' ? block.body.length : 1;
+  });
+  return layers.reduce<number>((sum, n) => sum + n, 1);
+}
+
+function addBlock(graph: GraphBuilder, block: BlockSpec, input: number): number {
+  switch (block.kind) {
+    case 'residual':
+      return addResidual(graph, block, input);
+    case 'maxPool':
+      return addMaxPool(graph, block, input);
+    default:
+      return addConvolutionBlock(graph, block, input, true);
+  }
+}
+
+function addMaxPool(graph: GraphBuilder, block: MaxPoolBlock, input: number): number {
+  const { path, kernel, stride, pad } = block;
+  checkDivides(path, graph.shape(input), stride);
+  return graph.add(
+    path,
+    { kind: 'maxPool', kernel: [kernel, kernel], stride, pad: [pad, pad] },
+    input,
+  );
 }
 
 function addConvolutionBlock(
@@ -97,65 +94,73 @@ function addConvolutionBlock(
   relu: boolean,
 ): number {
   checkDivides(block.path, graph.shape(input), block.stride);
+  const { path, bn = 'after' } = block;
+  if (bn === 'none') return addConvolutions(graph, block, input);
+  if (bn === 'before') return addConvolutions(graph, block, addActivation(graph, path, input));
   const convolved = addConvolutions(graph, block, input);
-  const normalized = graph.add(`${block.path}/bn`, { kind: 'batchNorm' }, convolved);
-  return relu ? graph.add(`${block.path}/relu`, { kind: 'relu' }, normalized) : normalized;
+  if (relu) return addActivation(graph, path, convolved);
+  return graph.add(`${path}/bn`, { kind: 'batchNorm' }, convolved);
+}
+
+function addActivation(graph: GraphBuilder, path: string, input: number): number {
+  const normalized = graph.add(`${path}/bn`, { kind: 'batchNorm' }, input);
+  return graph.add(`${path}/relu`, { kind: 'relu' }, normalized);
 }
 
 function addConvolutions(graph: GraphBuilder, block: ConvolutionBlock, input: number): number {
-  const { path, stride } = block;
-  const inChannels = graph.shape(input).channels;
-  const spatial = {
-    kernel: [block.kernel, block.kernel],
-    pad: [(block.kernel - 1) / 2, (block.kernel - 1) / 2],
+  if (block.kind === 'igc') return addIgcConvolutions(graph, block, input);
+  const { path, outChannels, kernel, stride } = block;
+  checkKernel(path, kernel);
+  const pad = (kernel - 1) / 2;
+  const convolution = {
+    kind: 'conv',
+    outChannels,
+    groups: 1,
+    kernel: [kernel, kernel],
+    pad: [pad, pad],
     stride,
   } as const;
-  switch (block.kind) {
-    case 'regular':
-      return graph.add(
-        `${path}/conv`,
-        { kind: 'conv', outChannels: block.outChannels, groups: 1, ...spatial },
-        input,
-      );
-    case 'sumFusion': {
-      // Σ_l W_l x is one convolution of x repeated; every branch keeps its own weights and fan-in.
-      const map = repeatChannels(inChannels, block.branches);
-      const repeated = graph.add(`${path}/repeat`, { kind: 'permute', map }, input);
-      const fanIn = inChannels * block.kernel ** 2;
-      return graph.add(
-        `${path}/branches`,
-        { kind: 'conv', outChannels: block.outChannels, groups: 1, fanIn, ...spatial },
-        repeated,
-      );
-    }
-    case 'igc': {
-      const { L, M } = block;
-      const width = L * M;
-      const primary = { kind: 'conv', outChannels: width, groups: L, ...spatial } as const;
-      const secondary = {
-        kind: 'conv',
-        outChannels: width,
-        groups: M,
-        kernel: [1, 1],
-        pad: [0, 0],
-        stride: 1,
-      } as const;
-      let node = graph.add(`${path}/primary`, primary, input);
-      node = graph.add(`${path}/interleave`, { kind: 'permute', map: interleave(L, M) }, node);
-      node = graph.add(`${path}/secondary`, secondary, node);
-      return graph.add(`${path}/restore`, { kind: 'permute', map: restore(L, M) }, node);
-    }
-  }
+  if (block.kind === 'regular') return graph.add(`${path}/conv`, convolution, input);
+  // Σ_l W_l x is one convolution of x repeated; every branch keeps its own weights and fan-in.
+  const inChannels = graph.shape(input).channels;
+  const map = repeatChannels(inChannels, block.branches);
+  const repeated = graph.add(`${path}/repeat`, { kind: 'permute', map }, input);
+  const fanIn = inChannels * kernel ** 2;
+  return graph.add(`${path}/branches`, { ...convolution, fanIn }, repeated);
 }
 
 function addResidual(graph: GraphBuilder, block: ResidualBlock, input: number): number {
-  let node = input;
-  for (const [i, part] of block.body.entries()) {
-    node = addConvolutionBlock(graph, part, node, i + 1 < block.body.length);
+  const preActivated = isPreActivated(block);
+  checkBody(block, preActivated);
+  const [first, ...rest] = block.body as [ConvolutionBlock, ...ConvolutionBlock[]];
+  let shortcutInput = input;
+  let node: number;
+  if (preActivated) {
+    checkDivides(first.path, graph.shape(input), first.stride);
+    const activated = addActivation(graph, first.path, input);
+    if (block.projection !== null) shortcutInput = activated;
+    node = addConvolutions(graph, first, activated);
+  } else {
+    node = addConvolutionBlock(graph, first, input, rest.length > 0);
   }
-  const shortcut = addShortcut(graph, block, input, graph.shape(node));
+  for (const [i, part] of rest.entries()) {
+    node = addConvolutionBlock(graph, part, node, i + 1 < rest.length);
+  }
+  const shortcut = addShortcut(graph, block, shortcutInput, graph.shape(node));
   const sum = graph.add(`${block.path}/sum`, { kind: 'add' }, node, shortcut);
-  return graph.add(`${block.path}/relu`, { kind: 'relu' }, sum);
+  return preActivated ? sum : graph.add(`${block.path}/relu`, { kind: 'relu' }, sum);
+}
+
+function checkBody({ path, body }: ResidualBlock, preActivated: boolean): void {
+  if (body.length === 0) {
+    throw usageError({ path: `${path}/body`, rule: 'needs at least one block', got: 'none' });
+  }
+  if (preActivated || !body.some(isPreActivated)) return;
+  throw usageError({
+    path: `${path}/body`,
+    rule: 'bn must be "before" in all blocks of a residual body or in none',
+    got: body.map(({ bn = 'after' }) => bn).join(', '),
+  });
 }
 
 function addShortcut(
@@ -173,6 +178,7 @@ function addShortcut(
     { kind: 'conv', outChannels: output.channels, groups, kernel: [1, 1], pad: [0, 0], stride },
     input,
   );
+  if (isPreActivated(block)) return node;
   return graph.add(`${path}/bn`, { kind: 'batchNorm' }, node);
 }
 

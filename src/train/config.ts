@@ -3,17 +3,25 @@
  * Values that a user leaves out come from a recipe (recipes.ts); what a value does is said here, once.
  */
 import * as v from 'valibot';
-import { nearestName, suggestName, usageError } from '../core/errors.ts';
+import { suggestName, usageError } from '../core/errors.ts';
+import { schemaError } from '../core/schema-error.ts';
 import type { DatasetRequest } from '../data/open-dataset.ts';
 import { kernelChoices } from '../kernels/choose.ts';
-import { namedNetwork } from '../spec/named-networks.ts';
+import { netFamilies } from '../spec/named-networks.ts';
+import type { WrittenNet } from '../spec/net-schema.ts';
+import { ownNetworkSchema } from '../spec/own-network.ts';
+import { oneOf, variantSchema } from '../spec/variant.ts';
+import { checkNetwork, withNetwork } from './network-choice.ts';
 import { type RecipeName, recipeFor, recipes } from './recipes.ts';
 
 /** A resolved configuration; see `ConfigOverrides` for what a user writes. */
 export type RunConfig = v.InferOutput<typeof runConfigSchema>;
 
 /** Any part of a configuration; what is left out comes from the recipe. */
-export type ConfigOverrides = DeepPartial<RunConfig>;
+export type ConfigOverrides = DeepPartial<Omit<RunConfig, 'net'>> & {
+  /** A network's name, or a network of your own. */
+  readonly net?: string | WrittenNet | undefined;
+};
 
 export type DataConfig = RunConfig['data'];
 export type OptimizerConfig = RunConfig['optimizer'];
@@ -58,8 +66,6 @@ const fraction = v.pipe(
 );
 const flag = v.boolean('must be true or false');
 const text = (what: string) => v.pipe(v.string(what), v.minLength(1, what));
-const oneOf = <const T extends readonly string[]>(names: T) =>
-  v.picklist(names, `must be one of ${names.join(', ')}`);
 
 const dataSchema = v.strictObject({
   name: oneOf(dataNames),
@@ -117,15 +123,21 @@ const scheduleSchema = v.strictObject({
   peakAt: fraction,
 });
 
+const netName = text('must be the name of a network');
 const nameRule = 'must be a folder name without slashes, or null';
 const runConfigSchema = v.strictObject({
   /** The recipe that gave the values nobody chose. */
   recipe: oneOf(Object.keys(recipes) as RecipeName[]),
-  /** `IGC-L24M2`, `RegConv-W16`, `SumFusion`, …+Ident */
-  net: text('must be the name of a network'),
+  /** `IGC-L24M2`, `RegConv-W16`, `SumFusion`, …+Ident; or somebody's own network as an object. */
+  net: v.lazy((net) => (isRecord(net) ? ownNetworkSchema : netName)),
+  /** Of family cifar: 3B + 2, or 6n + 2 for +Ident; else the number of the network's layers. */
   depth: integer(1),
-  /** Stem and stages: the paper's CIFAR layout. */
-  family: oneOf(['cifar']),
+  /** Stem and stages: the paper's CIFAR layout, figure 3's, Table 6's; `own` for a network given as an object. */
+  family: oneOf([...netFamilies, 'own']),
+  /** What doubles from stage to stage, M or L; null for M. */
+  double: v.optional(v.nullable(v.picklist(['M', 'L'], 'must be M, L or null')), null),
+  /** Variants of every block: primaryKernel, secondaryKernel, secondary, split, bottleneck, … (docs/paper.md). */
+  variant: v.optional(variantSchema, {}),
   data: dataSchema,
   epochs: integer(1),
   /** Images in a step; null for 64, or for a small set less, so that an epoch has 8 steps. */
@@ -192,32 +204,20 @@ export function resolveConfig(recipe?: string, overrides: ConfigOverrides = {}):
   const recipeName = name as RecipeName;
   const chosen = recipes[recipeName].values;
   const merged = mergeOver(chosen, { ...overrides, recipe: recipeName }) as Record<string, unknown>;
-  return parseConfig(withOldWeight(merged));
+  return parseConfig(withNetwork(merged, overrides));
 }
 
 /** Checks a complete configuration, e.g. a config.json that was read. Throws usage errors. */
 export function parseConfig(input: unknown): RunConfig {
   const result = v.safeParse(runConfigSchema, input, { abortPipeEarly: true });
-  if (!result.success) throw configError(result.issues[0]);
+  if (!result.success) throw schemaError(runConfigSchema, result.issues, { whole: 'config' });
   checkTogether(result.output);
   return result.output;
 }
 
-/** Batch norm's old weight follows the network unless somebody chose it: 0.99 plain, 0.9 +Ident. */
-function withOldWeight(config: Record<string, unknown>): Record<string, unknown> {
-  const { bn, net, depth } = config;
-  if (!isRecord(bn) || (bn.oldWeight !== undefined && bn.oldWeight !== null)) return config;
-  if (typeof net !== 'string' || typeof depth !== 'number') return config;
-  const { batchNorm } = namedNetwork({ net, depth, ...anyShape });
-  return { ...config, bn: { ...bn, oldWeight: batchNorm.oldWeight } };
-}
-
-/** Names and depths are checked before any data is read, so with a shape that every network takes. */
-const anyShape = { input: { channels: 3, height: 32, width: 32 }, classes: 10 } as const;
-
 function checkTogether(config: RunConfig): void {
-  const { net, depth, schedule, batchSize, replicas, epochs } = config;
-  namedNetwork({ net, depth, ...anyShape });
+  const { schedule, batchSize, replicas, epochs } = config;
+  checkNetwork(config);
   if (batchSize !== null && batchSize % replicas !== 0) {
     throw usageError({
       path: 'batchSize',
@@ -283,60 +283,4 @@ function mergeOver(base: unknown, over: unknown): unknown {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-type ConfigIssue = v.InferIssue<typeof runConfigSchema>;
-
-function configError(issue: ConfigIssue): Error {
-  const keys = (issue.path ?? []).map(({ key }) => String(key));
-  const path = keys.join('.') || 'config';
-  if (issue.type === 'strict_object' && issue.expected === 'never') {
-    return usageError({ path, rule: 'unknown option', hint: suggestKey(keys) });
-  }
-  if (issue.type === 'strict_object') {
-    const missing = issue.received === 'undefined';
-    if (missing) return usageError({ path, rule: 'must be given' });
-    return usageError({ path, rule: 'must be an object', got: JSON.stringify(issue.input) });
-  }
-  const got = JSON.stringify(issue.input) ?? 'nothing';
-  return usageError({ path, rule: issue.message, got, hint: suggestChoice(keys, issue.input) });
-}
-
-/** The choice nearest to a mistyped one; nothing for values that are no choices. */
-function suggestChoice(keys: readonly string[], input: unknown): string {
-  const schema = schemaAt(keys);
-  if (typeof input !== 'string' || !isRecord(schema) || !Array.isArray(schema.options)) return '';
-  const nearest = nearestName(input, schema.options as string[]);
-  return nearest === undefined ? '' : `did you mean "${nearest}"?`;
-}
-
-/** The nearest key beside the unknown one, else the nearest anywhere, else all keys beside it. */
-function suggestKey(keys: readonly string[]): string {
-  const unknown = keys.at(-1)!;
-  const known = keysAt(keys.slice(0, -1));
-  const elsewhere = allPaths(runConfigSchema);
-  const same = elsewhere.find((path) => path.endsWith(`.${unknown}`));
-  if (nearestName(unknown, known) === undefined && same) return `did you mean "${same}"?`;
-  return suggestName(unknown, known);
-}
-
-function keysAt(path: readonly string[]): string[] {
-  return Object.keys(entriesOf(schemaAt(path)));
-}
-
-function schemaAt(path: readonly string[]): unknown {
-  return path.reduce<unknown>((schema, key) => entriesOf(schema)[key], runConfigSchema);
-}
-
-function allPaths(schema: unknown, prefix = ''): string[] {
-  return Object.entries(entriesOf(schema)).flatMap(([key, inner]) => [
-    prefix + key,
-    ...allPaths(inner, `${prefix}${key}.`),
-  ]);
-}
-
-function entriesOf(schema: unknown): Record<string, unknown> {
-  if (!isRecord(schema)) return {};
-  if (isRecord(schema.wrapped)) return entriesOf(schema.wrapped);
-  return isRecord(schema.entries) ? schema.entries : {};
 }

@@ -13,10 +13,10 @@ import {
 } from '../formats/safetensors.ts';
 import type { KernelSet, RealArray } from '../kernels/contract.ts';
 import { layOutParameters } from '../plan/parameters.ts';
+import { netSpecSchema } from '../spec/net-schema.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 import { codeOf } from './durable-files.ts';
 import { type Model, makeModel, type NamedSlice, parameterSlices, stateSlices } from './model.ts';
-import { netSpecSchema } from './net-spec-schema.ts';
 
 /** Checkpoints of a higher version are refused. */
 export const formatVersion = 1;

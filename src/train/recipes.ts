@@ -14,6 +14,8 @@ const paperCifar = {
   net: 'IGC-L24M2',
   depth: 20,
   family: 'cifar',
+  double: null,
+  variant: {},
   data: {
     name: 'cifar10',
     dir: null,

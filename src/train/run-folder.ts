@@ -2,6 +2,7 @@
  * The folder of a run: config.json, env.json, metrics.jsonl, summary.json and checkpoints/. Made at once or not at
  * all, never overwritten; every file in it is whole at any moment.
  */
+
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,6 +12,7 @@ import { parseConfig, type RunConfig } from './config.ts';
 import { appendDurably, createFolder, replaceFile } from './durable-files.ts';
 import type { Environment } from './environment.ts';
 import type { MetricsRow, RunSummary } from './events.ts';
+import { networkName } from './network-choice.ts';
 import { lockFile } from './run-lock.ts';
 
 /**
@@ -35,9 +37,10 @@ export function createRunFolder(config: RunConfig, environment: Environment, now
 }
 
 /** `IGC-L24M2-D8-digits-seed0-20260131-235959`, the date in UTC. */
-export function defaultName({ net, depth, data, seed }: RunConfig, now: Date): string {
+export function defaultName(config: RunConfig, now: Date): string {
+  const { depth, data, seed } = config;
   const [day, time] = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
-  return `${net}-D${depth}-${data.name}-seed${seed}-${day}-${time}`;
+  return `${networkName(config)}-D${depth}-${data.name}-seed${seed}-${day}-${time}`;
 }
 
 /** The configuration of a run. Throws a data error when the folder is not a run's. */

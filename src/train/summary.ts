@@ -1,9 +1,11 @@
 /** summary.json: what a finished run amounts to, from its rows of metrics and its counters. */
+
 import path from 'node:path';
 import { internalError } from '../core/errors.ts';
 import { countCost } from '../theory/cost.ts';
 import type { TrainState } from './checkpoint.ts';
 import type { MetricsRow, RunSummary } from './events.ts';
+import { networkName } from './network-choice.ts';
 import type { TrainerParts } from './trainer-parts.ts';
 
 type Summarized = Pick<TrainerParts, 'config' | 'folder' | 'dataset' | 'model'>;
@@ -23,7 +25,7 @@ export function summarizeRun(
   const paper = countCost(spec, 'paper');
   return {
     name: path.basename(folder),
-    net: config.net,
+    net: networkName(config),
     depth: config.depth,
     dataset: dataset.name,
     classes: dataset.classes.length,

@@ -7,7 +7,6 @@ import { type BatchSource, openBatches } from '../data/batches.ts';
 import type { ChannelStatistics, Dataset, ImageSet } from '../data/dataset.ts';
 import { channelStatistics } from '../data/statistics.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
-import { namedNetwork } from '../spec/named-networks.ts';
 import { batchSizeFor } from './batch-size.ts';
 import type { TrainState } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
@@ -15,6 +14,7 @@ import { type Evaluator, makeEvaluator } from './evaluate.ts';
 import type { MetricsRow } from './events.ts';
 import { type Model, makeModel, planModel } from './model.ts';
 import type { ModelCard, Preprocessing } from './model-file.ts';
+import { configNetwork } from './network-choice.ts';
 import { decaySpans } from './optimizer.ts';
 
 /** The model and its plans in memory. */
@@ -53,15 +53,10 @@ export function makeTrainingModel(
   kernels: KernelSet,
 ): TrainingModel {
   const { train, validation, test, classes } = dataset;
-  const { net, depth, bn, replicas, smoothing, optimizer } = config;
+  const { replicas, smoothing, optimizer } = config;
   const { channels, height, width, maxValue } = train;
-  const spec = namedNetwork({
-    net,
-    depth,
-    input: { channels, height, width },
-    classes: classes.length,
-    batchNorm: { epsilon: bn.epsilon, oldWeight: bn.oldWeight },
-  });
+  const input = { channels, height, width };
+  const spec = configNetwork(config, { input, classes: classes.length });
   const model = makeModel(spec, kernels);
   const batchSize = batchSizeFor(config, train.count);
   const plan = planModel(model, { batch: batchSize, training: true, replicas, smoothing });

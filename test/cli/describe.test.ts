@@ -1,5 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runIgc } from './run-igc.ts';
+import { runIgc, temporaryFolder } from './run-igc.ts';
+
+const folder = temporaryFolder();
 
 describe('igc describe', () => {
   it('prints the paper’s counts for IGC-L24M2 at depth 20', async () => {
@@ -44,6 +48,64 @@ describe('igc describe', () => {
         .length;
     expect(await steps()).toBe(10);
     expect(await steps('--no-fuse')).toBe(24);
+  });
+
+  it('knows the paper’s ImageNet and figure-3 networks, and variants', async () => {
+    const params = async (...args: string[]) =>
+      JSON.parse((await runIgc(['describe', '--json', ...args])).stdout).paramsPaper;
+    const imagenet = ['--family', 'imagenet18', '--double', 'L', '--classes', '1000'];
+    expect(await params('IGC-L100M2+Ident', ...imagenet)).toBe(8_607_700);
+    expect(await params('IGC-L40M2', '--family', 'flat8', '--classes', '100')).toBe(38_100);
+    const quirk = ['--depth', '50', '--variant', 'quirk=resnet_igc'];
+    expect(await params('IGC-L24M2+Ident', ...quirk)).toBe(421_786);
+  });
+
+  it('reads a network of one’s own from YAML, with its shape and classes or those of flags', async () => {
+    const cwd = folder();
+    const text =
+      'classes: 7\nblocks:\n  - {kind: regular, outChannels: 8}\n  - {kind: igc, L: 4, M: 2}\n';
+    writeFileSync(path.join(cwd, 'my-net.yaml'), text);
+    const described = await runIgc(['describe', 'my-net.yaml', '--json'], { cwd });
+    expect(JSON.parse(described.stdout)).toMatchObject({
+      net: 'own',
+      depth: 3,
+      classes: 7,
+      input: { channels: 3, height: 32, width: 32 },
+    });
+    const small = ['describe', '--net', 'my-net.yaml', '--img-size', '8', '--channels', '1'];
+    const { stdout } = await runIgc(small, { cwd });
+    expect(stdout).toContain('own, depth 3: 1×8×8 images, 7 classes');
+    const other = await runIgc(['describe', 'my-net.yaml', '--classes', '9'], { cwd });
+    expect(other.stderr).toBe('net.classes: must be that of the data, 9, got 7\n');
+    const named = await runIgc(['describe', 'my-net.yaml', '--double', 'L'], { cwd });
+    expect(named.stderr).toBe('--double: is an option of networks by name, got own\n');
+  });
+
+  it.each([
+    [
+      'blocks: [{kind: igc, L: 4, m: 2}]',
+      'bad.yaml: blocks[0].m: unknown option; did you mean "M"?',
+    ],
+    ['3', 'bad.yaml: must be an object, got 3'],
+    ['blocks: [', 'bad.yaml: must be JSON or YAML, got'],
+  ])('names the file and the place of a mistake in %s', async (text, message) => {
+    const cwd = folder();
+    writeFileSync(path.join(cwd, 'bad.yaml'), text);
+    const { code, stderr } = await runIgc(['describe', 'bad.yaml'], { cwd });
+    expect([code, stderr.startsWith(message)]).toEqual([2, true]);
+  });
+
+  it('names the flag of a wrong variant', async () => {
+    const complaint = async (...args: string[]) => (await runIgc(['describe', ...args])).stderr;
+    expect(await complaint('--variant', 'secondKernel=3')).toBe(
+      '--variant secondKernel: unknown option; did you mean "secondaryKernel"?\n',
+    );
+    expect(await complaint('--variant', 'split')).toMatch(
+      /^--variant: must be written key=value,key=value, got "split"; keys are primaryKernel, /,
+    );
+    expect(await complaint('missing.yaml')).toBe(
+      '--net: missing.yaml must be readable, got ENOENT\n',
+    );
   });
 
   it('is no failure when its reader stops reading', async () => {

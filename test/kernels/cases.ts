@@ -4,6 +4,7 @@
  * all of them.
  */
 import { interleave, repeatChannels, restore } from '../../src/core/permutation.ts';
+import type { BlockSpec, ConvolutionBlock } from '../../src/spec/blocks.ts';
 import {
   type ConvOp,
   type Graph,
@@ -11,7 +12,7 @@ import {
   graphBuilder,
   type Shape,
 } from '../../src/spec/graph.ts';
-import { type BlockSpec, buildGraph, type ConvolutionBlock } from '../../src/spec/network.ts';
+import { buildGraph } from '../../src/spec/network.ts';
 import type { Case } from './trial.ts';
 
 type Size = readonly [channels: number, height: number, width: number];
@@ -20,6 +21,7 @@ type Options = Omit<Case, 'name' | 'graph' | 'batch'>;
 const relu = { kind: 'relu' } as const;
 const batchNorm = { kind: 'batchNorm' } as const;
 const add = { kind: 'add' } as const;
+const maxPool = { kind: 'maxPool', kernel: [3, 3], stride: 2 } as const;
 
 /** A convolution that keeps the size of maps at stride 1, unless told otherwise. */
 export function conv(outChannels: number, options: Partial<Omit<ConvOp, 'kind'>> = {}): ConvOp {
@@ -173,6 +175,47 @@ const elementwise: readonly Case[] = [
   }),
 ];
 
+const maxPools: readonly Case[] = [
+  ...(
+    [
+      ['a 3×3 max pool of stride 2 with padding', [4, 8, 6], [3, 3], 2, [1, 1]],
+      ['a 3×3 max pool of stride 2 on odd maps', [3, 7, 5], [3, 3], 2, [1, 1]],
+      ['a max pool whose last window has little left', [3, 6, 9], [3, 3], 2, [1, 0]],
+      ['a 2×2 max pool of stride 2 without padding', [3, 5, 8], [2, 2], 2, [0, 0]],
+      ['a max pool of overlapping windows', [3, 4, 5], [3, 2], 1, [1, 1]],
+      ['a max pool that skips pixels', [3, 8, 7], [2, 1], 3, [1, 0]],
+      ['a max pool of single pixels', [5, 1, 1], [3, 3], 2, [1, 1]],
+      ['a global max pool', [2, 4, 3], [4, 3], 1, [0, 0]],
+    ] as const
+  ).map(([name, size, kernel, stride, pad]) =>
+    one(name, size, 5, (graph, x) => {
+      graph.add('pool', { kind: 'maxPool', kernel, stride, pad }, x);
+    }),
+  ),
+  one(
+    'a max pool of a normalised ReLU in two replicas',
+    [3, 6, 5],
+    6,
+    (graph, x) => {
+      const y = graph.add('relu', relu, graph.add('bn', batchNorm, graph.add('conv', conv(4), x)));
+      const pooled = graph.add('pool', { ...maxPool, pad: [1, 1] }, y);
+      graph.add('after', conv(3), pooled);
+    },
+    { replicas: 2 },
+  ),
+  one('a max pool of negative values with padding', [3, 5, 4], 3, (graph, x) => {
+    // −(a ReLU) is never positive, so a padding of zeros would win.
+    const y = graph.add('relu', relu, x);
+    const negated = graph.add('negated', conv(3, { groups: 3, kernel: [1, 1] }), y);
+    graph.add('pool', { ...maxPool, pad: [1, 1] }, negated);
+  }),
+  one('a tensor read by a max pool and a sum', [3, 4, 4], 3, (graph, x) => {
+    const y = graph.add('bn', batchNorm, graph.add('conv', conv(3), x));
+    const pooled = graph.add('pool', { ...maxPool, stride: 1, pad: [1, 1] }, y);
+    graph.add('sum', add, pooled, y);
+  }),
+];
+
 const norms: readonly Case[] = [
   one('a batch norm alone', [3, 4, 5], 4, (graph, x) => graph.add('bn', batchNorm, x)),
   one('a batch norm of a ReLU', [3, 4, 4], 4, (graph, x) => {
@@ -181,6 +224,11 @@ const norms: readonly Case[] = [
   one('a batch norm of a normalised ReLU', [3, 4, 4], 4, (graph, x) => {
     const y = graph.add('bn1', batchNorm, graph.add('conv', conv(4), x));
     graph.add('after', conv(2), graph.add('bn2', batchNorm, graph.add('relu', relu, y)));
+  }),
+  one('a batch norm and a ReLU of a sum', [3, 4, 4], 4, (graph, x) => {
+    const sum = graph.add('sum', add, graph.add('conv', conv(3), x), x);
+    const y = graph.add('relu', relu, graph.add('bn', batchNorm, sum));
+    graph.add('sum2', add, graph.add('after', conv(3), y), sum);
   }),
   one('a batch norm of single pixels', [5, 1, 1], 9, (graph, x) => {
     graph.add('after', conv(3), graph.add('bn', batchNorm, graph.add('conv', conv(4), x)));
@@ -291,7 +339,7 @@ function igcCase(L: number, M: number, batch: number, options: Options = {}): Ca
  * ε that keeps the gradient of what a batch norm makes irrelevant (the scale of a channel)
  * measurable.
  */
-const largeEpsilon = 0.1;
+export const largeEpsilon = 0.1;
 
 const blocks: readonly Case[] = [
   igcCase(2, 3, 3),
@@ -362,6 +410,7 @@ const networks: readonly Case[] = [
 export const cases: readonly Case[] = [
   ...convolutions,
   ...elementwise,
+  ...maxPools,
   ...norms,
   ...heads,
   ...blocks,

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { tolerances } from '../tolerances.ts';
-import { cases } from './cases.ts';
+import { cases as ownCases } from './cases.ts';
 import { definition, kernelSets, skippedSets } from './kernel-sets.ts';
 import {
   type Case,
@@ -16,11 +16,14 @@ import {
   type Results,
   runTrial,
 } from './trial.ts';
+import { variantCases } from './variant-cases.ts';
 
 interface Expected {
   readonly inputs: Inputs;
   readonly want: Results;
 }
+
+const cases: readonly Case[] = [...ownCases, ...variantCases];
 
 const expectations = new Map<string, Expected>();
 

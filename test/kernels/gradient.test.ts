@@ -8,6 +8,7 @@ import { tolerances } from '../tolerances.ts';
 import { block, networkOf } from './cases.ts';
 import { definition } from './kernel-sets.ts';
 import { type Case, drawInputs, oldWeight, planOf, start } from './trial.ts';
+import { variantNetworks } from './variant-cases.ts';
 
 const directions = 20;
 /** Far below the ReLU margin, and h² · f''' and rounding / h are both near 1e-10. */
@@ -72,6 +73,7 @@ const networks: readonly Case[] = [
       graph,
     })),
   ),
+  ...variantNetworks,
 ].map(({ name, graph }, i) => {
   // ε this large keeps the gradient of a channel's scale before its batch norm measurable (L = 1).
   const shared = { graph, batch: 4, epsilon: 0.1 };

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { type RandomStream, stream } from '../../src/core/random.ts';
 import type { KernelSet, ModelArrays, RealArray } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
-import type { Plan } from '../../src/plan/plan.ts';
+import type { MaxPoolStep, Plan, Tensor } from '../../src/plan/plan.ts';
 import type { Graph, Shape } from '../../src/spec/graph.ts';
 import { tolerances } from '../tolerances.ts';
 import { definition } from './kernel-sets.ts';
@@ -50,17 +50,15 @@ export const oldWeight = 0.8;
 
 const elements = ({ channels, height, width }: Shape) => channels * height * width;
 
-/**
- * Draws inputs until every ReLU's input keeps its distance from 0 (the float64 reference tells).
- */
+/** Draws inputs until every ReLU's input keeps its distance from 0, and every maximum its lead (the float64 reference tells). */
 export function drawInputs(trial: Case, training: boolean): Inputs {
   const attempts = 400;
   for (let attempt = 0; attempt < attempts; attempt++) {
     const inputs = drawOnce(trial, stream(attempt, `test/${trial.name}`));
-    if (reluDistance(trial, training, inputs) >= tolerances.reluMargin) return inputs;
+    if (kinkDistance(trial, training, inputs) >= tolerances.reluMargin) return inputs;
   }
   throw new Error(
-    `${trial.name}: no draw of ${attempts} keeps its ReLUs away from 0; shrink the case`,
+    `${trial.name}: no draw of ${attempts} keeps its ReLUs away from 0 and its maxima apart; shrink the case`,
   );
 }
 
@@ -94,19 +92,45 @@ function drawOnce(trial: Case, random: RandomStream): Inputs {
   };
 }
 
-/** The smallest |input| of any ReLU. */
-function reluDistance(trial: Case, training: boolean, inputs: Inputs): number {
+/** How far a run is from its kinks: the smallest |input| of any ReLU, and the smallest lead of a window's largest value. */
+export function kinkDistance(trial: Case, training: boolean, inputs: Inputs): number {
   const plan = planOf(trial, definition, { training, fuse: false, keepAll: true });
   const { executor } = start(plan, definition, inputs, trial.batch);
   executor.forward({ oldWeight });
   let distance = Number.POSITIVE_INFINITY;
   for (const step of plan.steps) {
+    if (step.kind === 'maxPool') {
+      const input = executor.readTensor(step.inputs[0]!);
+      distance = Math.min(distance, smallestLead(step, plan.tensors[step.inputs[0]!]!, input));
+    }
     if (step.kind !== 'relu') continue;
     for (const value of executor.readTensor(step.inputs[0]!)) {
       distance = Math.min(distance, Math.abs(value));
     }
   }
   return distance;
+}
+
+/** Between the two largest values of any window; zeros, which closed ReLUs leave, may be equal. */
+function smallestLead(step: MaxPoolStep, input: Tensor, values: ArrayLike<number>): number {
+  const { kernelH, kernelW, stride, padH, padW } = step;
+  const { height, width } = input;
+  let lead = Number.POSITIVE_INFINITY;
+  for (let plane = 0; plane < values.length; plane += height * width) {
+    for (let top = -padH; top + kernelH <= height + padH; top += stride) {
+      for (let left = -padW; left + kernelW <= width + padW; left += stride) {
+        const seen: number[] = [];
+        for (let y = Math.max(0, top); y < Math.min(height, top + kernelH); y++) {
+          for (let x = Math.max(0, left); x < Math.min(width, left + kernelW); x++) {
+            seen.push(values[plane + y * width + x]!);
+          }
+        }
+        const [first, second = Number.NEGATIVE_INFINITY] = seen.sort((a, b) => b - a);
+        if (first !== 0 || second !== 0) lead = Math.min(lead, first! - second);
+      }
+    }
+  }
+  return lead;
 }
 
 /** The case's plan for a kernel set, with the gradient of its input in training. */

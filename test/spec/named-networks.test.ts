@@ -3,9 +3,10 @@
  * print.
  */
 import { describe, expect, test } from 'vitest';
+import type { IgcBlock } from '../../src/spec/blocks.ts';
 import { type Graph, ruleOf } from '../../src/spec/graph.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
-import { buildGraph, type IgcBlock } from '../../src/spec/network.ts';
+import { buildGraph } from '../../src/spec/network.ts';
 
 const cifar = { channels: 3, height: 32, width: 32 };
 

@@ -4,9 +4,11 @@
  */
 import { describe, expect, test } from 'vitest';
 import { IgcError } from '../../src/core/errors.ts';
+import type { BlockSpec } from '../../src/spec/blocks.ts';
 import { graphBuilder, type Op } from '../../src/spec/graph.ts';
 import { type NamedNetwork, namedNetwork } from '../../src/spec/named-networks.ts';
 import { buildGraph, type NetSpec } from '../../src/spec/network.ts';
+import { networkOf } from '../kernels/cases.ts';
 
 const request: NamedNetwork = {
   net: 'IGC-L24M2',
@@ -89,6 +91,67 @@ describe('a named network', () => {
   });
 });
 
+describe('families, doubling and variants', () => {
+  const imagenet = {
+    net: 'IGC-L100M2+Ident',
+    family: 'imagenet18',
+    input: { channels: 3, height: 64, width: 64 },
+    classes: 10,
+  };
+  const igcOnly = 'is a variant of IGC networks only, got';
+  const mistakes: readonly (readonly [string, object])[] = [
+    [
+      'family: must be one of cifar, flat8, imagenet18, got "imagenet"',
+      { ...imagenet, family: 'imagenet' },
+    ],
+    ['depth: must be 3B + 2, got nothing; for example 11', { ...request, depth: undefined }],
+    ['depth: is 8 in family flat8, got 20', { ...request, family: 'flat8', depth: 20 }],
+    ['depth: is 18 in family imagenet18, got 8', { ...imagenet, depth: 8 }],
+    ['net: belongs to families cifar and flat8, got SumFusion', { ...imagenet, net: 'SumFusion' }],
+    [
+      'input: image sides must be divisible by 32 (halved five times), got 65×64; nearest side is 64 (--img-size)',
+      { ...imagenet, input: { ...imagenet.input, height: 65 } },
+    ],
+    ['double: must be M or L, got "B"', { ...imagenet, double: 'B' }],
+    [
+      'double: has no meaning in family flat8, which has one stage',
+      { ...request, family: 'flat8', double: 'M' },
+    ],
+    [
+      'double: needs a network with L and M, got RegConv-W64',
+      { ...imagenet, net: 'RegConv-W64', double: 'L' },
+    ],
+    [
+      'double: L-doubling needs an even M, got IGC-L4M3',
+      { ...imagenet, net: 'IGC-L4M3', double: 'L' },
+    ],
+    [
+      'variant.primaryKernel: must be odd, so that padding keeps the size of maps, got 2',
+      { ...request, variant: { primaryKernel: 2 } },
+    ],
+    [
+      'variant.splitt: unknown option; did you mean "split"?',
+      { ...request, variant: { splitt: true } },
+    ],
+    [
+      `variant.bottleneck: ${igcOnly} SumFusion`,
+      { ...request, net: 'SumFusion', variant: { bottleneck: 2 } },
+    ],
+    [
+      'variant.bn: both needs a network with two convolutions a block, got RegConv-W16',
+      { ...request, net: 'RegConv-W16', variant: { bn: 'both' } },
+    ],
+    [
+      'variant.quirk: resnet_igc is a quirk of +Ident networks of family cifar, got IGC-L24M2, family cifar',
+      { ...request, variant: { quirk: 'resnet_igc' } },
+    ],
+  ];
+
+  test.each(mistakes)('are refused: %s', (text, mistake) => {
+    expect(complaint(() => namedNetwork(mistake as NamedNetwork))).toBe(text);
+  });
+});
+
 describe('a network of blocks', () => {
   const spec: NetSpec = { ...namedNetwork(request), input: { channels: 3, height: 7, width: 8 } };
 
@@ -106,6 +169,62 @@ describe('a network of blocks', () => {
     expect(complaint(() => buildGraph({ ...spec, blocks }))).toBe(
       'stage1/block1/primary: channels must be divisible by groups, got channels=65 groups=4; nearest are 64 and 68',
     );
+  });
+});
+
+describe('a block', () => {
+  const igc = { kind: 'igc', path: 'b', L: 4, M: 6, kernel: 3, stride: 1 } as const;
+  const mistakes: readonly (readonly [string, BlockSpec])[] = [
+    ['b: bottleneck must divide M, got M=6 bottleneck=4', { ...igc, bottleneck: 4 }],
+    [
+      'b: quirk resnet_igc needs grouped secondary convolutions without a bottleneck, got secondary=full bottleneck=1',
+      { ...igc, secondary: 'full', quirk: 'resnet_igc' },
+    ],
+    [
+      'b: kernels must be odd, so that padding keeps the size of maps, got 4; nearest are 3 and 5',
+      { ...igc, kernel: 4 },
+    ],
+    [
+      'b: kernels must be odd, so that padding keeps the size of maps, got 2; nearest are 1 and 3',
+      { kind: 'regular', path: 'b', outChannels: 4, kernel: 2, stride: 1 },
+    ],
+    [
+      'b/primary: channels must be divisible by groups, got channels=12 groups=5; nearest are 10 and 15',
+      { ...igc, L: 5 },
+    ],
+    [
+      'b/secondary: channels must be divisible by groups, got channels=20 groups=3; nearest are 18 and 21',
+      { ...igc, M: 5, quirk: 'resnet_igc' },
+    ],
+    [
+      'r/body: bn must be "before" in all blocks of a residual body or in none, got before, after',
+      { kind: 'residual', path: 'r', body: [{ ...igc, bn: 'before' }, igc], projection: null },
+    ],
+    [
+      'r/body: needs at least one block, got none',
+      { kind: 'residual', path: 'r', body: [], projection: null },
+    ],
+    [
+      'r/sum: summands must have one shape, got 24×8×8 and 12×8×8; use a projection where width or size changes',
+      { kind: 'residual', path: 'r', body: [igc], projection: null },
+    ],
+    [
+      'p: maps must be divisible by the stride 3, got 8×8; choose an --img-size that every stage divides, e.g. 32',
+      { kind: 'maxPool', path: 'p', kernel: 3, stride: 3, pad: 1 },
+    ],
+    [
+      'p: the padding of a 2×2 window must be at most half of it, got 2×2',
+      { kind: 'maxPool', path: 'p', kernel: 2, stride: 2, pad: 2 },
+    ],
+    [
+      'p: a 9×9 window must fit its padded input, got 8×8',
+      { kind: 'maxPool', path: 'p', kernel: 9, stride: 1, pad: 0 },
+    ],
+  ];
+
+  test.each(mistakes)('is refused: %s', (text, block) => {
+    const input = { channels: 12, height: 8, width: 8 };
+    expect(complaint(() => networkOf(input, [block]))).toBe(text);
   });
 });
 

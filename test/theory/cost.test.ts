@@ -66,6 +66,46 @@ describe('countCost', () => {
     expect(paper.nodes.find((node) => node.path === path)?.macs).toBe(0);
   });
 
+  /** @source the authors' released graphs: convolutions and fc, without and with batch norm; Table 6's FLOPs */
+  it.each([
+    ['RegConv-W64+Ident', 'M', 11_679_912, 11_689_512, 1.795, 1.814],
+    ['RegConv-W69+Ident', 'M', 13_532_107, 13_542_457, 2.076, 2.099],
+    ['IGC-L4M32+Ident', 'M', 12_232_040, 12_251_240, 1.925, 1.945],
+    ['IGC-L16M16+Ident', 'M', 13_489_896, 13_528_296, 2.247, 2.266],
+    ['IGC-L100M2+Ident', 'L', 8_607_700, 8_637_900, 1.264, 1.265],
+  ] as const)(
+    'counts %s on ImageNet by both conventions',
+    (net, double, params, all, macs, macsAll) => {
+      const doubling = net.startsWith('IGC') ? { double } : {};
+      const input = { channels: 3, height: 224, width: 224 };
+      const spec = namedNetwork({ net, family: 'imagenet18', input, classes: 1000, ...doubling });
+      const [paper, every] = [countCost(spec, 'paper'), countCost(spec, 'all')];
+      expect([paper.params, every.params]).toEqual([params, all]);
+      const billions = (value: number) => Number((value / 1e9).toFixed(3));
+      expect([billions(paper.macs), billions(every.macs)]).toEqual([macs, macsAll]);
+    },
+  );
+
+  /** Of the second block of stage 1: L = 4 partitions of M = 8 channels on 32×32 maps, all biases and norms left out. */
+  it.each([
+    [{}, 4 * 64 * 9 + 8 * 16],
+    [{ primaryKernel: 1, secondaryKernel: 3 }, 4 * 64 + 8 * 16 * 9],
+    [{ secondaryKernel: 3 }, 4 * 64 * 9 + 8 * 16 * 9],
+    [{ secondary: 'full' }, 4 * 64 * 9 + 32 * 32],
+    [{ split: true }, 4 * 64 * 3 * 2 + 8 * 16],
+    [{ bottleneck: 4 }, 4 * 8 * 2 * 9 + 2 * 4 * 16],
+    [{ primaryConvolutions: 3 }, 3 * 4 * 64 * 9 + 8 * 16],
+    [{ between: 'relu', bn: 'both' }, 4 * 64 * 9 + 8 * 16],
+    [{ bn: 'before' }, 4 * 64 * 9 + 8 * 16],
+  ] as const)('counts a block of variant %j', (variant, expected) => {
+    const spec = namedNetwork({ net: 'IGC-L4M8', depth: 8, input: cifar, classes: 10, variant });
+    const nodes = countCost(spec, 'paper').nodes.filter(({ path }) =>
+      path.startsWith('stage1/block2/'),
+    );
+    const sum = (key: 'params' | 'macs') => nodes.reduce((total, node) => total + node[key], 0);
+    expect([sum('params'), sum('macs')]).toEqual([expected, expected * 32 * 32]);
+  });
+
   it('sums its nodes', () => {
     const spec = namedNetwork({ net: 'IGC-L4M8', depth: 8, input: cifar, classes: 10 });
     const { nodes, params, macs } = countCost(spec, 'all');

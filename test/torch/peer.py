@@ -50,7 +50,8 @@ class Net:
 
     def conv(self, path, x, groups=1, stride=1):
         weight = self.parameters[f"{path}/weight"]
-        return F.conv2d(x, weight, stride=stride, padding=(weight.shape[-1] - 1) // 2, groups=groups)
+        padding = [(size - 1) // 2 for size in weight.shape[2:]]
+        return F.conv2d(x, weight, stride=stride, padding=padding, groups=groups)
 
     def batch_norm(self, path, x):
         return F.batch_norm(
@@ -64,36 +65,85 @@ class Net:
             eps=self.epsilon,
         )
 
+    def primary(self, block, x, stride):
+        """The convolutions of the primary partitions, in a row, each of them perhaps as k x 1 and 1 x k."""
+        path, L, count = f"{block['path']}/primary", block["L"], block.get("primaryConvolutions", 1)
+        for i in range(count):
+            part = path if count == 1 else f"{path}/conv{i + 1}"
+            step = stride if i == 0 else 1
+            if block.get("split"):
+                x = self.conv(f"{part}/row", self.conv(f"{part}/column", x, L), L, step)
+            else:
+                x = self.conv(part, x, L, step)
+            if block.get("bn") == "both":
+                x = self.batch_norm(f"{part}/bn", x)
+            if block.get("between") == "relu":
+                x = F.relu(x)
+        return x
+
     def convolutions(self, block, x):
         path, stride = block["path"], block["stride"]
         if block["kind"] == "regular":
             return self.conv(f"{path}/conv", x, stride=stride)
-        L, M = block["L"], block["M"]
-        x = self.conv(f"{path}/primary", x, groups=L, stride=stride)
-        n, _, h, w = x.shape
-        # [L][M] -> [M][L]: channel m of every primary partition comes together.
-        x = x.view(n, L, M, h, w).transpose(1, 2).reshape(n, L * M, h, w)
-        x = self.conv(f"{path}/secondary", x, groups=M)
-        return x.view(n, M, L, h, w).transpose(1, 2).reshape(n, L * M, h, w)
+        L, M, path = block["L"], block["M"], f"{path}/secondary"
+        partitions = M // block.get("bottleneck", 1)
+        if block.get("quirk") == "resnet_igc":
+            partitions = x.shape[1] // L
+        late = block["kernel"] == 1 and block.get("secondaryKernel", 1) > 1
+        x = self.primary(block, x, 1 if late else stride)
+        stride = stride if late else 1
+        if block.get("secondary") == "full":
+            return self.conv(path, x, 1, stride)
+        # [L][M'] -> [M'][L]: channel m of every primary partition comes together.
+        n, c, h, w = x.shape
+        x = x.view(n, L, c // L, h, w).transpose(1, 2).reshape(n, c, h, w)
+        x = self.conv(path, x, partitions, stride)
+        n, c, h, w = x.shape
+        if block.get("quirk") == "resnet_igc":
+            # Reorder(b): out[j b + i] = in[i (C/b) + j]
+            return x.view(n, partitions, c // partitions, h, w).transpose(1, 2).reshape(n, c, h, w)
+        # [M'][L][b] -> [L][M'][b]: the l-th b outputs of every secondary partition go into primary partition l.
+        return x.view(n, partitions, L, -1, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+    def activated(self, path, x):
+        return F.relu(self.batch_norm(f"{path}/bn", x))
 
     def normalized(self, block, x):
         return self.batch_norm(f"{block['path']}/bn", self.convolutions(block, x))
 
     def block(self, block, x):
-        if block["kind"] != "residual":
-            return F.relu(self.normalized(block, x))
+        if block["kind"] == "residual":
+            return self.residual(block, x)
+        if block["kind"] == "maxPool":
+            return F.max_pool2d(x, block["kernel"], block["stride"], block["pad"])
+        if block.get("bn") == "none":
+            return self.convolutions(block, x)
+        if block.get("bn") == "before":
+            return self.convolutions(block, self.activated(block["path"], x))
+        return F.relu(self.normalized(block, x))
+
+    def residual(self, block, x):
         path, projection = block["path"], block["projection"]
         first, second = block["body"]
-        body = self.normalized(second, F.relu(self.normalized(first, x)))
+        before = first.get("bn") == "before"
+        start = self.activated(first["path"], x) if before else x
+        if before:
+            body = self.convolutions(first, start)
+            body = self.convolutions(second, self.activated(second["path"], body))
+        else:
+            body = self.normalized(second, F.relu(self.normalized(first, x)))
         shortcut = x
         if projection is not None:
-            shortcut = self.conv(f"{path}/projection/conv", x, projection["groups"], first["stride"])
-            shortcut = self.batch_norm(f"{path}/projection/bn", shortcut)
-        return F.relu(body + shortcut)
+            shortcut = self.conv(f"{path}/projection/conv", start, projection["groups"], first["stride"])
+            if not before:
+                shortcut = self.batch_norm(f"{path}/projection/bn", shortcut)
+        return body + shortcut if before else F.relu(body + shortcut)
 
     def logits(self, blocks, x):
         for block in blocks:
             x = self.block(block, x)
+        if "head/bn/gamma" in self.parameters:
+            x = self.activated("head", x)
         x = F.adaptive_avg_pool2d(x, 1).flatten(1)
         return F.linear(x, self.parameters["head/fc/weight"], self.parameters["head/fc/bias"])
 

@@ -1,27 +1,29 @@
 /**
- * Does PyTorch agree? One whole training step (forward, backward, Nesterov SGD with decay on
- * everything) of the paper's networks at D=8 on 32×32 images, from the same weights, momenta,
- * running averages and batch.
+ * Does PyTorch agree? One whole training step (forward, backward, Nesterov SGD with decay on everything) of the paper's
+ * networks, and of one network with every variant, from the same weights, momenta, running averages and batch.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stream } from '../../src/core/random.ts';
 import type { KernelSet, ModelArrays } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import { namedNetwork } from '../../src/spec/named-networks.ts';
+import { type NetVariant, namedNetwork } from '../../src/spec/named-networks.ts';
 import { buildGraph, type NetSpec } from '../../src/spec/network.ts';
+import { readOwnNetwork, requestNetwork } from '../../src/spec/own-network.ts';
 import { definition, nativeSets, skippedSets } from '../kernels/kernel-sets.ts';
 import { convert, nmse } from '../kernels/trial.ts';
 import { tolerances } from '../tolerances.ts';
 import { type Peer, type PeerTensor, pythonWithTorch, startPeer } from './torch-peer.ts';
 
 const nets = ['IGC-L24M2', 'RegConv-W16', 'IGC-L4M8+Ident'] as const;
-const input = { channels: 3, height: 32, width: 32 };
+const imageOf = (side: number) => ({ channels: 3, height: side, width: side });
+const cifar = (net: string, variant: NetVariant = {}) =>
+  namedNetwork({ net, depth: 8, variant, input: imageOf(32), classes: 10 });
 const sgd = { learningRate: 0.1, momentum: 0.9, weightDecay: 1e-4 } as const;
 const smoothing = 0.1;
 
 interface Setting {
-  readonly net: (typeof nets)[number];
+  readonly spec: NetSpec;
   readonly batch: number;
   readonly replicas: number;
 }
@@ -45,10 +47,9 @@ function planFor(spec: NetSpec, { batch, replicas }: Setting, lanes: number): Pl
 }
 
 function drawStart(setting: Setting): Start {
-  const { net, batch } = setting;
-  const spec = namedNetwork({ net, depth: 8, input, classes: 10 });
+  const { spec, batch } = setting;
   const plan = planFor(spec, setting, 1);
-  const random = stream(1, `torch/${net}`);
+  const random = stream(1, `torch/${spec.name}`);
   const draw = (length: number, deviation: number, mean = 0) =>
     Float64Array.from({ length }, () => Math.fround(mean + deviation * random.normal()));
   const parameters = new Float64Array(plan.parameterSize);
@@ -62,6 +63,7 @@ function drawStart(setting: Setting): Start {
     state.set(draw(channels, 0.1, 1), runningVariance);
   }
   const momentum = draw(plan.parameterSize, 0.01);
+  const { input } = spec;
   const images = draw(batch * input.channels * input.height * input.width, 1);
   const labels = Int32Array.from({ length: batch }, () => random.integer(10));
   return { spec, parameters, momentum, state, images, labels };
@@ -88,7 +90,7 @@ function namedState(plan: Plan, state: PeerTensor['values']): [string, PeerTenso
 function stepInTorch(setting: Setting, begin: Start, like: KernelSet): Promise<Numbers> {
   const { spec, labels } = begin;
   const plan = planFor(spec, setting, 1);
-  const { height, width, channels } = input;
+  const { height, width, channels } = spec.input;
   const { replicas, batch } = setting;
   const tensors = new Map<string, PeerTensor>([
     ...named(plan, 'parameter', convert(like, begin.parameters)),
@@ -150,6 +152,50 @@ if (!pythonWithTorch) {
   console.warn('skipped: no python3 with torch and numpy (Debian: apt install python3-torch)');
 }
 
+/** The ImageNet network with L-doubling; a bottleneck; and every variant in one network. */
+const others: readonly (readonly [string, NetSpec])[] = [
+  [
+    'IGC-L100M2+Ident at 64×64',
+    namedNetwork({
+      net: 'IGC-L100M2+Ident',
+      family: 'imagenet18',
+      double: 'L',
+      input: imageOf(64),
+      classes: 10,
+    }),
+  ],
+  ['IGC-L4M8 with a bottleneck', cifar('IGC-L4M8', { bottleneck: 2 })],
+  ['pre-activated residual blocks', cifar('IGC-L4M4+Ident', { bn: 'before' })],
+  ['every variant', everyVariant()],
+];
+
+function everyVariant(): NetSpec {
+  const igc = { kind: 'igc', L: 4 } as const;
+  const net = readOwnNetwork({
+    name: 'every variant',
+    blocks: [
+      { kind: 'regular', outChannels: 8, kernel: 5, bn: 'none' },
+      { kind: 'maxPool' },
+      { ...igc, M: 2, bn: 'before' },
+      { ...igc, M: 4, split: true, stride: 2 },
+      { ...igc, M: 4, secondary: 'full', bottleneck: 2 },
+      { ...igc, M: 4, bn: 'both', between: 'relu', primaryConvolutions: 2 },
+      {
+        kind: 'residual',
+        body: [
+          { ...igc, M: 8, stride: 2, quirk: 'resnet_igc' },
+          { ...igc, M: 8, bottleneck: 4 },
+        ],
+        projection: { groups: 4 },
+      },
+      { ...igc, M: 8, kernel: 1, secondaryKernel: 3, stride: 2 },
+      { kind: 'igc', L: 1, M: 32, between: 'relu' },
+      { kind: 'igc', L: 32, M: 1, split: true, primaryConvolutions: 2 },
+    ],
+  });
+  return requestNetwork({ net, input: imageOf(32), classes: 10 });
+}
+
 let peer: Peer;
 
 describe.skipIf(!pythonWithTorch)('one training step', () => {
@@ -158,9 +204,17 @@ describe.skipIf(!pythonWithTorch)('one training step', () => {
   });
   afterAll(() => peer.close());
 
+  test.each(others)('of %s is torch.double’s in float64', async (_, spec) => {
+    const setting = { spec, batch: 4, replicas: 1 };
+    const begin = drawStart(setting);
+    const want = await stepInTorch(setting, begin, definition);
+    const got = stepInKernels(setting, begin, definition);
+    expectAgreement(got, want, () => tolerances.torchFloat64);
+  });
+
   describe.each(nets)('of %s', (net) => {
     test.each([1, 2])('is torch.double’s in float64, replicas %d', async (replicas) => {
-      const setting = { net, batch: 8, replicas };
+      const setting = { spec: cifar(net), batch: 8, replicas };
       const begin = drawStart(setting);
       const want = await stepInTorch(setting, begin, definition);
       const got = stepInKernels(setting, begin, definition);
@@ -170,7 +224,7 @@ describe.skipIf(!pythonWithTorch)('one training step', () => {
     test.skipIf(nativeSets.length === 0)(
       'is float32 torch’s on every native kernel set',
       async () => {
-        const setting = { net, batch: 64, replicas: 1 };
+        const setting = { spec: cifar(net), batch: 64, replicas: 1 };
         const begin = drawStart(setting);
         const want = await stepInTorch(setting, begin, nativeSets[0]!);
         for (const kernels of nativeSets) {

@@ -124,7 +124,7 @@ describe('a configuration', () => {
     [{ data: { name: 'digts' } }, 'synthetic, got "digts"; did you mean "digits"?'],
     [{ recipe: 'foldr' }, 'recipe: unknown recipe, got "foldr"; did you mean "folder"?'],
     [{ kernels: 'gpu' }, 'kernels: must be one of auto, native, native-avx512, native-avx2'],
-    [{ family: 'imagenet' }, 'family: must be one of cifar, got "imagenet"'],
+    [{ family: 'imagenet' }, 'family: must be one of cifar, flat8, imagenet18, got "imagenet"'],
     [{ name: 'a/b' }, 'name: must be a folder name without slashes, or null, got "a/b"'],
     [{ name: '..' }, 'name: must be a folder name without slashes, or null, got ".."'],
     [{ output: '' }, 'output: must be a folder name, got ""'],
