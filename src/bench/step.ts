@@ -1,5 +1,6 @@
 /** `bench step`: one network's training step and inference, ours and the peers', interleaved round by round. */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stream } from '../core/random.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import type { KernelSet } from '../kernels/contract.ts';
@@ -73,6 +74,9 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRep
   };
 }
 
+/** OpenMP's idle threads spin for a while; nobody is measured beside the other's. */
+const settleMs = 300;
+
 /** Milliseconds per step and round: `ours`, and `torch/<layout>`. */
 type Times = Record<Work, Record<string, number[]>>;
 
@@ -88,10 +92,12 @@ async function interleave(
   };
   for (let round = -1; round < rounds; round++) {
     for (const work of ['train', 'inference'] as const) {
+      await sleep(settleMs);
       const steps = work === 'train' ? 3 : 6;
       const own = median(Array.from({ length: 2 * steps }, () => ours[work]()));
       if (round >= 0) record(work, 'ours', own);
       for (const layout of torch?.layouts ?? []) {
+        await sleep(settleMs);
         const ms = median(await torch!.time(work, layout, steps));
         if (round >= 0) record(work, `torch/${layout}`, ms); // round -1 warms up
       }
