@@ -76,7 +76,8 @@ function inOurWords(said: string): string {
       /^too many arguments(?: for '.*')?\. Expected (\d+) arguments? but got (\d+)\.$/,
       'takes $1 arguments, got $2',
     )
-    .replace('takes 0 arguments', 'takes no arguments');
+    .replace('takes 0 arguments', 'takes no arguments')
+    .replace('takes 1 arguments', 'takes 1 argument');
 }
 
 function systemCodeOf(error: unknown): string | undefined {

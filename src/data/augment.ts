@@ -1,7 +1,7 @@
 /**
  * Normalisation and augmentation of one image. What is random is chosen first, as plain data; applying it is
  * pure. Letters: C channels, H height, W width; P padding.
- * @source the authors' CIFAR recipe: pad 4, random 32×32 crop, random mirror (facts: fusenet README).
+ * @source the authors' CIFAR recipe: pad 4, random 32×32 crop, random mirror (their fusenet README).
  * Differs: they pad with the rounded mean colour, which is almost 0 after normalisation; here it is 0.
  */
 

@@ -4,17 +4,15 @@ import type { BlockSpec, ConvolutionBlock } from '../spec/blocks.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 import { blockSvg } from './block.ts';
 import { blockChain } from './block-chain.ts';
-import { checkDrawable } from './drawable.ts';
 
 /**
  * The block of that path as one self-contained SVG file, as the paper's figure 1; without a path, the network's first
  * interleaved group convolution block, or where it has none, its first block after the stem.
  *
- * Throws a usage error when there is no such block, it is residual, or the network is too wide (`checkDrawable`).
+ * Throws a usage error when there is no such block, it is residual, or the network does not fit together.
  * @example networkBlockSvg(namedNetwork({ net: 'IGC-L2M3', depth: 8, input, classes: 10 }))
  */
 export function networkBlockSvg(spec: NetSpec, path?: string): string {
-  checkDrawable(spec);
   const block = path === undefined ? firstBlock(spec) : blockAt(spec, path);
   const partitions = block.kind === 'igc' ? { partitions: { L: block.L, M: block.M } } : {};
   return blockSvg({

@@ -5,7 +5,6 @@
 import type { BlockSpec } from '../spec/blocks.ts';
 import type { ConvOp, Graph, GraphNode, Shape } from '../spec/graph.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
-import { checkDrawable } from './drawable.ts';
 import { formatCount } from './text-table.ts';
 import { branchesOf, convText, shapeText, strideText } from './words.ts';
 
@@ -50,9 +49,8 @@ export interface OutlineStage {
   readonly items: readonly OutlineItem[];
 }
 
-/** The network from its input to its loss, equal neighbours folded. Throws for too wide ones (`checkDrawable`). */
+/** The network from its input to its loss, equal neighbours folded. Throws for networks that do not fit together. */
 export function outlineNetwork(spec: NetSpec): readonly OutlineStage[] {
-  checkDrawable(spec);
   const graph = buildGraph(spec);
   const items = spec.blocks.map((block) => itemOf(graph, block, nodesOf(graph, spec, block)));
   const stageOf = stagesOf(items);

@@ -168,8 +168,18 @@ export function graphBuilder(): GraphBuilder {
   };
 }
 
+/** Wider layers would fill the memory with channel maps before anything is planned. */
+const mostChannels = 65_536;
+
 function convShape(op: ConvOp, inputs: readonly Shape[], path: string): Shape {
   const { channels, height, width } = inputs[0]!;
+  if (op.outChannels > mostChannels) {
+    throw usageError({
+      path,
+      rule: `must have at most ${mostChannels} channels`,
+      got: `${op.outChannels}`,
+    });
+  }
   for (const [name, value] of [
     ['channels', channels],
     ['outChannels', op.outChannels],

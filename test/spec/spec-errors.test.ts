@@ -29,6 +29,12 @@ function complaint(act: () => unknown): string {
   throw new Error('nothing was thrown');
 }
 
+test('a network of too many channels is refused before its channel maps fill the memory', () => {
+  expect(complaint(() => buildGraph(namedNetwork({ ...request, net: 'IGC-L4096M4096' })))).toBe(
+    'stem/conv: must have at most 65536 channels, got 16777216',
+  );
+});
+
 describe('a named network', () => {
   const unknown = (name: string) =>
     `net: must be IGC-L<L>M<M>, RegConv-W<width> or SumFusion, each with optional +Ident, got "${name}"; for example IGC-L24M2, RegConv-W16, IGC-L4M8+Ident`;

@@ -1,4 +1,4 @@
-"""One training step in PyTorch, written from the paper and facts.md, independent of igcnet's code.
+"""One training step in PyTorch, written from the paper and docs/paper.md, independent of igcnet's code.
 
 usage: peer.py, with a FOLDER on each line of stdin. Reads FOLDER/job.json (the network as blocks, options, and where each tensor lies in
 FOLDER/job.bin), computes loss, gradients, updated parameters, momenta and running averages, and writes them as

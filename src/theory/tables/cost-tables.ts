@@ -19,7 +19,7 @@ const imagenet = { channels: 3, height: 224, width: 224 } as const;
 const [million, tenToThe8, billion] = [1e6, 1e8, 1e9];
 const paramsColumn = '#Params (×M)';
 
-/** 10 classes. @source facts: the counts of Table 3 are those of CIFAR-10 */
+/** 10 classes. @source docs/paper.md: the counts of Table 3 are those of CIFAR-10 */
 export function table3Cells(): readonly TableCell[] {
   return table3.rows.flatMap(({ depth, params, macs }) =>
     table3.nets.flatMap((net, i) => {
@@ -78,7 +78,7 @@ export function table6Cells(): readonly TableCell[] {
   });
 }
 
-/** What is known about Table 6's parameter counts; the facts list the counting rules that were tried. */
+/** What is known about Table 6's parameter counts, under every counting rule that was tried. */
 function whyNotTable6(cost: Cost, printed: string): string {
   const inMillions = (value: number) => `${(value / million).toFixed(3)}M`;
   const spatial = cost.nodes
@@ -92,7 +92,7 @@ function whyNotTable6(cost: Cost, printed: string): string {
   return `${parts}, as in the authors' released graph; no counting rule (with or without fc, projections or batch norm) gives the printed number${impossible}`;
 }
 
-/** 100 classes. @source facts: the counts of Table 7 are those of CIFAR-100 */
+/** 100 classes. @source docs/paper.md: the counts of Table 7 are those of CIFAR-100 */
 export function table7Cells(): readonly TableCell[] {
   const columns = ['Depth', paramsColumn, 'CIFAR-10', 'CIFAR-100', 'SVHN'] as const;
   return table7.flatMap(({ row: net, printed: figures }) => {
