@@ -4,7 +4,7 @@
  * named peers, interleaved in one run. Peers that are not there are said to be absent.
  */
 import { cpus } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
 import {
@@ -43,9 +43,10 @@ function positiveInteger(text: string): number {
 }
 
 async function main(): Promise<void> {
-  const program = new Command('bench').description(
-    'speed beside named peers, interleaved in one run',
-  );
+  const program = new Command('bench')
+    .description('speed beside named peers, interleaved in one run')
+    .exitOverride()
+    .configureOutput({ outputError: () => {} });
   program
     .command('step')
     .description('images per second of one training step and of inference')
@@ -100,6 +101,13 @@ function table(report: StepBenchReport, machine: string): string {
 }
 
 main().catch((error: unknown) => {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return; // help was asked for
+    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    process.stderr.write(`bench: ${message}\n`);
+    process.exitCode = exitCodes.usage;
+    return;
+  }
   if (!(error instanceof IgcError)) throw error;
   process.stderr.write(`bench: ${error.message}\n`);
   process.exitCode = exitCodes[error.kind];

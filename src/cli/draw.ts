@@ -6,13 +6,14 @@ import { usageError } from '../core/errors.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import { addNetworkFlags, findNetwork, type ImageFlags } from './chosen-network.ts';
 import { nameFlagIn, readConfigFlags } from './options.ts';
-import { printData, printNews, shortPath } from './terminal.ts';
+import { printData, printJson, printNews, shortPath } from './terminal.ts';
 
 interface DrawFlags extends ImageFlags {
   readonly block?: boolean;
   readonly at?: string;
   readonly equivalence?: boolean;
   readonly out?: string;
+  readonly json?: boolean;
 }
 
 /** Adds `draw`. */
@@ -24,6 +25,7 @@ export function drawCommand(program: Command): void {
     .option('--at <path>', 'which block (default: the first IGC block), e.g. stage2/block1')
     .option('--equivalence', "the paper's figure 2: regular convolution and summation as IGC")
     .option('--out <file>', 'write the picture to a file instead of stdout')
+    .option('--json', 'print {"svg": …} as JSON; with --out {"out": …}')
     .action((target: string | undefined, flags: DrawFlags) => runDraw(command, target, flags));
   addNetworkFlags(command);
 }
@@ -37,11 +39,13 @@ async function runDraw(
     ? await drawEquivalence(command, target)
     : await drawNetwork(command, target, flags);
   if (flags.out === undefined) {
-    printData(svg);
+    if (flags.json) printJson({ svg });
+    else printData(svg);
     return;
   }
   const file = path.resolve(flags.out);
   writeFileSync(file, svg);
+  if (flags.json) printJson({ out: file });
   printNews(`written to ${shortPath(file)}`);
 }
 
@@ -66,7 +70,7 @@ async function drawNetwork(
 
 /** Figure 2 is always the same, so whatever says which network is a mistake. */
 async function drawEquivalence(command: Command, target: string | undefined): Promise<string> {
-  const isNetwork = (name: string) => name !== 'equivalence' && name !== 'out';
+  const isNetwork = (name: string) => !['equivalence', 'out', 'json'].includes(name);
   const other = command.options.find(
     (option) =>
       isNetwork(option.attributeName()) &&

@@ -3,9 +3,11 @@
 import { runCommand } from './program.ts';
 
 // `igc describe | head`: a reader that has seen enough is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
+for (const pipe of [process.stdout, process.stderr]) {
+  pipe.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+}
 
 process.exitCode = await runCommand(process.argv.slice(2));

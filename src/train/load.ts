@@ -1,4 +1,5 @@
 /** Uses trained networks: loads a checkpoint, classifies images, evaluates a run, predicts files. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { dataError, internalError, usageError } from '../core/errors.ts';
 import { normalisationTable } from '../data/augment.ts';
@@ -7,12 +8,20 @@ import { decodeImageFile } from '../data/image-decoder.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import type { NetSpec } from '../spec/network.ts';
-import { checkpointFiles, resolveCheckpoint } from './checkpoint.ts';
+import { checkpointFiles, readState, resolveCheckpoint } from './checkpoint.ts';
 import { type Classifier, makeClassifier } from './classifier.ts';
 import { datasetRequest, parseConfig, type RunConfig } from './config.ts';
 import { type Evaluation, makeEvaluator } from './evaluate.ts';
 import type { Model } from './model.ts';
-import { type ModelCard, modelFromFile, type Preprocessing, readModelFile } from './model-file.ts';
+import {
+  checkNetwork,
+  type ModelCard,
+  type ModelFile,
+  modelFromFile,
+  type Preprocessing,
+  readModelFile,
+} from './model-file.ts';
+import { configNetwork } from './network-choice.ts';
 import { readRunConfig } from './run-folder.ts';
 
 /** Which checkpoint, on which kernels. */
@@ -240,6 +249,7 @@ function openModel(folder: string, options: LoadOptions): OpenedModel {
   const { which = 'last', kernels: name = 'auto', threads = 0 } = options;
   const checkpoint = path.resolve(resolveCheckpoint(folder, which));
   const file = readModelFile(path.join(checkpoint, checkpointFiles.model));
+  if (path.resolve(folder) !== checkpoint) checkBelongs(folder, checkpoint, file);
   const choice = chooseKernels({ kernels: name, threads });
   const { kernels, reason, warnings } = choice;
   const model = modelFromFile(file, kernels);
@@ -251,6 +261,14 @@ function openModel(folder: string, options: LoadOptions): OpenedModel {
     warnings,
     classifier: makeClassifier(model),
   };
+}
+
+/** A checkpoint in a run folder must be of the run's network, and of a format that we know. */
+function checkBelongs(run: string, checkpoint: string, file: ModelFile): void {
+  if (!existsSync(path.join(run, 'config.json'))) return;
+  readState(checkpoint);
+  const { input, classes } = file.card.spec;
+  checkNetwork(file, configNetwork(readRunConfig(run), { input, classes }));
 }
 
 /** The run's configuration, from a run folder or the one that a checkpoint lies in. */

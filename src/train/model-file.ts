@@ -144,8 +144,7 @@ export function modelFromFile(modelFile: ModelFile, kernels: KernelSet): Model {
   const { file, card } = modelFile;
   try {
     // Before anything is allocated: a damaged specification may ask for any amount of memory.
-    const layout = layOutParameters(buildGraph(card.spec), card.spec.batchNorm.epsilon);
-    checkTensors(file, card.spec, allSlices({ layout }), modelFile.tensors);
+    checkNetwork(modelFile, card.spec);
   } catch (cause) {
     if (!(cause instanceof IgcError)) throw cause;
     const rule = 'must describe a possible network';
@@ -156,6 +155,12 @@ export function modelFromFile(modelFile: ModelFile, kernels: KernelSet): Model {
   const model = makeModel(card.spec, kernels);
   fillModel(model, modelFile);
   return model;
+}
+
+/** Throws a data error when the file is not of that network. */
+export function checkNetwork({ file, tensors }: ModelFile, spec: NetSpec): void {
+  const layout = layOutParameters(buildGraph(spec), spec.batchNorm.epsilon);
+  checkTensors(file, spec, allSlices({ layout }), tensors);
 }
 
 /** Sets parameters and running averages from a file. Throws a data error when it is of another network. */

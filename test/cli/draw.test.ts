@@ -40,6 +40,15 @@ describe('igc draw', () => {
     expect([code, titleOf(stdout)]).toEqual([0, 'mine, depth 3']);
   });
 
+  it('gives the picture, or where it is, as JSON', async () => {
+    const { stdout } = await runIgc(['draw', '--json']);
+    expect(titleOf(JSON.parse(stdout).svg)).toBe('IGC-L24M2, depth 20');
+    const file = path.join(folder(), 'net.svg');
+    const written = await runIgc(['draw', '--json', '--out', file]);
+    expect(JSON.parse(written.stdout)).toEqual({ out: file });
+    expect(titleOf(readFileSync(file, 'utf8'))).toBe('IGC-L24M2, depth 20');
+  });
+
   it('draws figure 2', async () => {
     const { code, stdout } = await runIgc(['draw', '--equivalence']);
     expect(code).toBe(0);

@@ -21,7 +21,7 @@ describe.each(kernelSets.map((kernels) => [kernels.name, kernels] as const))('%s
     step();
     const arrays = process.memoryUsage().arrayBuffers;
     const { allocations } = nativeMemory();
-    for (let i = 0; i < 20; i++) step();
+    for (let i = 0; i < 100; i++) step();
     expect(nativeMemory().allocations).toBe(allocations);
     expect(process.memoryUsage().arrayBuffers).toBeLessThanOrEqual(arrays);
     executor.dispose();

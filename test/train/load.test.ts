@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { encode } from 'fast-png';
@@ -67,6 +67,27 @@ describe('an evaluated run', () => {
         'split: synthetic must have the split, got validation; it has train, test; data.valSplit ' +
         'makes a validation split',
     });
+  });
+
+  it('refuses a checkpoint of another network, or of a newer format, in its folder', async () => {
+    const output = temporaryFolder();
+    await collect(smallTask(output, { epochs: 1 }));
+    await collect(smallTask(output, { epochs: 1, net: 'IGC-L4M2', name: 'other' }));
+    const folder = path.join(output, 'run');
+    const model = path.join('checkpoints', 'last', 'model.safetensors');
+    const complaint = () =>
+      evaluateRun(folder, options).then(
+        () => 'nothing was refused',
+        ({ kind, message }) => `${kind}: ${message}`,
+      );
+    const own = readFileSync(path.join(folder, model));
+    writeFileSync(path.join(folder, model), readFileSync(path.join(output, 'other', model)));
+    expect(await complaint()).toMatch(/^data: .*it belongs to another network$/);
+    writeFileSync(path.join(folder, model), own);
+    const state = path.join(folder, 'checkpoints', 'last', 'state.json');
+    const newer = { ...JSON.parse(readFileSync(state, 'utf8')), formatVersion: 99 };
+    writeFileSync(state, JSON.stringify(newer));
+    expect(await complaint()).toMatch(/^data: .*99.*newer igcnet/);
   });
 
   it('refuses data of other images or classes than it was trained on', async () => {
