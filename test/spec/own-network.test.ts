@@ -1,26 +1,14 @@
 /** Networks that people write: what is filled in, that they come back from YAML as they were, and every complaint. */
 import { describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { IgcError } from '../../src/core/errors.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
 import type { WrittenNet } from '../../src/spec/net-schema.ts';
 import { buildGraph } from '../../src/spec/network.ts';
 import { readOwnNetwork, requestNetwork } from '../../src/spec/own-network.ts';
+import { complaint } from './complaint.ts';
 
 const data = { input: { channels: 3, height: 16, width: 16 }, classes: 4 } as const;
 const igc = { kind: 'igc', L: 4, M: 2 } as const;
-
-/** The message of a usage error. */
-function complaint(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(IgcError);
-    expect((error as IgcError).kind).toBe('usage');
-    return (error as IgcError).message;
-  }
-  throw new Error('nothing was thrown');
-}
 
 describe('a network of one’s own', () => {
   test('gets paths, kernels, strides, name and depth where they are left out', () => {

@@ -3,12 +3,12 @@
  * way out.
  */
 import { describe, expect, test } from 'vitest';
-import { IgcError } from '../../src/core/errors.ts';
 import type { BlockSpec } from '../../src/spec/blocks.ts';
 import { graphBuilder, type Op } from '../../src/spec/graph.ts';
 import { type NamedNetwork, namedNetwork } from '../../src/spec/named-networks.ts';
 import { buildGraph, type NetSpec } from '../../src/spec/network.ts';
 import { networkOf } from '../kernels/cases.ts';
+import { complaint } from './complaint.ts';
 
 const request: NamedNetwork = {
   net: 'IGC-L24M2',
@@ -16,18 +16,6 @@ const request: NamedNetwork = {
   input: { channels: 3, height: 32, width: 32 },
   classes: 10,
 };
-
-/** The message of a usage error. */
-function complaint(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    expect(error).toBeInstanceOf(IgcError);
-    expect((error as IgcError).kind).toBe('usage');
-    return (error as IgcError).message;
-  }
-  throw new Error('nothing was thrown');
-}
 
 test('a network of too many channels is refused before its channel maps fill the memory', () => {
   expect(complaint(() => buildGraph(namedNetwork({ ...request, net: 'IGC-L4096M4096' })))).toBe(
