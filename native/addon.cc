@@ -186,7 +186,7 @@ bool readBatchNorms(Instance& in, Reader& r) {
 }
 
 // The distinct tensor channels each group of a convolution reads.
-void findSources(Arena& arena, Step& s) {
+void findSources(Arena& arena, Conv& s) {
   int perIn = s.inChannels / s.groups;
   s.sources = arena.make<int>(s.inChannels);
   s.sourceOf = arena.make<int>(s.inChannels);
@@ -209,6 +209,28 @@ void findSources(Arena& arena, Step& s) {
   }
 }
 
+// Maps follow from the input's to the output's; only fleeting results bring their own.
+void readConvs(Instance& in, Reader& r, Step& s) {
+  const Tensor &input = in.e.tensors[s.inputs[0]], &output = in.e.tensors[s.output];
+  s.convCount = r.integer();
+  s.convs = in.arena.make<Conv>(s.convCount);
+  int height = input.height, width = input.width;
+  for (int k = 0; k < s.convCount; k++) {
+    Conv& c = s.convs[k];
+    c.weight = r.large(); c.bias = r.large();
+    c.inChannels = r.integer(); c.outChannels = r.integer(); c.groups = r.integer();
+    c.kernelH = r.integer(); c.kernelW = r.integer(); c.stride = r.integer(); c.padH = r.integer(); c.padW = r.integer();
+    c.bn = r.integer(); c.relu = r.integer();
+    c.inMap = r.integers(in.arena, c.inChannels);
+    c.outMap = r.integers(in.arena, c.outChannels);
+    bool last = k == s.convCount - 1;
+    c.inHeight = height; c.inWidth = width;
+    c.outHeight = height = last ? output.height : r.integer();
+    c.outWidth = width = last ? output.width : r.integer();
+    findSources(in.arena, c);
+  }
+}
+
 bool readSteps(Instance& in, Reader& r) {
   Executor& e = in.e;
   e.steps = in.arena.make<Step>(e.stepCount);
@@ -219,14 +241,7 @@ bool readSteps(Instance& in, Reader& r) {
     s.inputCount = r.integer();
     for (int k = 0; k < s.inputCount; k++) { s.inputs[k] = r.integer(); s.mode[k] = r.integer(); s.complete[k] = r.integer(); }
     switch (s.kind) {
-      case kConv:
-        s.weight = r.large(); s.bias = r.large();
-        s.inChannels = r.integer(); s.outChannels = r.integer(); s.groups = r.integer();
-        s.kernelH = r.integer(); s.kernelW = r.integer(); s.stride = r.integer(); s.padH = r.integer(); s.padW = r.integer();
-        s.inMap = r.integers(in.arena, s.inChannels);
-        s.outMap = r.integers(in.arena, s.outChannels);
-        findSources(in.arena, s);
-        break;
+      case kConv: readConvs(in, r, s); break;
       case kPermute: s.map = r.integers(in.arena, e.tensors[s.output].channels); break;
       case kBatchNorm: s.bn = r.integer(); break;
       case kAdd: s.relu = r.integer(); break;
@@ -236,6 +251,14 @@ bool readSteps(Instance& in, Reader& r) {
     }
   }
   return true;
+}
+
+bool allocateConv(Instance& in, Conv& c) {
+  int64_t weights = int64_t(c.outChannels) * (c.inChannels / c.groups) * c.kernelH * c.kernelW;
+  if (!(c.packed = in.arena.make<float>(weights))) return false;
+  if (c.bn >= 0 && !(c.finish = in.arena.make<float>(c.outChannels))) return false;
+  if (!in.e.training) return true;
+  return (c.packedBackward = in.arena.make<float>(weights)) && (c.partials = in.arena.make<float>(weights * c.partialSlots));
 }
 
 // Memory whose size follows from the kernels' own choice of strips.
@@ -249,16 +272,11 @@ bool allocateWork(Instance& in) {
   for (int i = 0; i < e.stepCount; i++) {
     Step& s = e.steps[i];
     if (s.kind != kConv) continue;
-    int64_t weights = int64_t(s.outChannels) * (s.inChannels / s.groups) * s.kernelH * s.kernelW;
     if (s.stripsForward > mostStrips) mostStrips = s.stripsForward;
-    if (s.stripsBackward > mostStrips) mostStrips = s.stripsBackward;
-    s.packed = arena.make<float>(weights);
-    if (!s.packed) return false;
-    if (!e.training) continue;
-    s.packedBackward = arena.make<float>(weights);
-    s.partials = arena.make<float>(weights * blocks * s.stripsBackward);
-    if (!s.packedBackward || !s.partials) return false;
+    if (s.convs[0].strips > mostStrips) mostStrips = s.convs[0].strips;
+    for (int k = 0; k < s.convCount; k++) if (!allocateConv(in, s.convs[k])) return false;
   }
+  for (float*& between : e.between) if (e.betweenSize > 0 && !(between = arena.make<float>(e.betweenSize))) return false;
   for (int i = 0; i < e.batchNormCount; i++) {
     BatchNorm& bn = e.batchNorms[i];
     bn.slots = mostStrips;
@@ -297,6 +315,11 @@ napi_value Instantiate(napi_env env, napi_callback_info info) {
   if (number(env, a.v[6]) != 0) {
     for (int64_t i = 0; i < in->activationSize; i++) e.activations[i] = std::numeric_limits<float>::quiet_NaN();
     for (int64_t i = 0; i < in->gradientSize; i++) e.gradients[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  if (!e.training) {
+    lockPool(e.pool);
+    in->kernels->prepare(&e);
+    unlockPool(e.pool);
   }
   for (int i = 0; i < 3; i++) CHECK(napi_create_reference(env, a.v[3 + i], 1, &in->arrays[i]));
   napi_value out;

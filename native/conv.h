@@ -1,11 +1,15 @@
 // Convolution steps, forward and backward. A task is (block, chunk of groups, strip of output rows): it reads the
 // strip's inputs through their views into zero-padded scratch, which stays in L2, and runs register tiles over it.
+// A step of several convolutions keeps the inner results of a strip in scratch and computes them again in backward,
+// which takes the last convolution first, block by block: what lies between two of them never leaves the cache.
+// Letters: k the convolution's place in the step.
 #pragma once
 #include <cstring>
 
-#include "batch-norm.h"
 #include "micro.h"
 #include "pool.h"
+#include "stores.h"
+#include "strip.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -14,278 +18,223 @@ namespace {
 // Scratch for the strips of one group, and the work worth handing to a thread, by measurement.
 constexpr int64_t kScratchBytes = 512 * 1024;
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
+constexpr int kMaxConvs = 40;
 
-// Vectors between the planes of a scratch: odd, so that channels do not fall into the same cache sets.
-INLINE int64_t odd(int64_t n) { return n | 1; }
+INLINE int perIn(const Conv& c) { return c.inChannels / c.groups; }
+INLINE int perOut(const Conv& c) { return c.outChannels / c.groups; }
+INLINE int64_t weightCount(const Conv& c) { return int64_t(c.outChannels) * perIn(c) * c.kernelH * c.kernelW; }
 
-// Sizes of a strip of `rows` output rows; the transposed convolution needs K - 1 - pad zeros before the gradient.
-struct StripShape {
-  int inRows, inCols;              // of the padded input
-  int64_t inPlane;
-  int gradMargin, gradCols;        // zeros left of the output's gradient, and its width with them
+// Planes of a convolution's input in scratch.
+struct Planes {
+  V* at;
+  int64_t stride;
+  Rows rows;
+  int cols;
 };
-INLINE StripShape stripShape(const Step& s, const Tensor& in, const Tensor& out, int rows) {
-  StripShape k;
-  k.inRows = (rows - 1) * s.stride + s.kernelH;
-  k.inCols = maximum(in.width + 2 * s.padW, (out.width - 1) * s.stride + s.kernelW);
-  k.inPlane = odd(int64_t(k.inRows) * k.inCols);
-  k.gradMargin = maximum(0, s.kernelW - 1 - s.padW);
-  k.gradCols = k.gradMargin + maximum((out.width - 1) * s.stride, in.width - 1 + s.padW) + 1;
-  return k;
-}
-
-// Input rows that belong to the output rows [r0, r1): together the strips cover every input row once.
-INLINE void ownedInputRows(const Step& s, const Tensor& in, const Tensor& out, int r0, int r1, int& i0, int& i1) {
-  i0 = minimum(in.height, r0 * s.stride);
-  i1 = r1 == out.height ? in.height : minimum(in.height, r1 * s.stride);
-}
-// Rows of the stride-dilated output gradient that a strip's backward reads.
-INLINE void gradientRows(const Step& s, const Tensor& in, const Tensor& out, int r0, int r1, int& lo, int& hi) {
-  int i0, i1;
-  ownedInputRows(s, in, out, r0, r1, i0, i1);
-  lo = minimum(i0 + s.padH - (s.kernelH - 1), r0 * s.stride);
-  hi = maximum(i1 - 1 + s.padH, (r1 - 1) * s.stride);
-}
-
-inline void fillInput(const Executor& e, const Step& s, const Tensor& in, int block, int channel, int firstRow,
-                      const StripShape& k, V* dst) {
-  View view = viewOf(e, in, block, channel);
-  const V* src = plane(e.activations, in.offset, in, block, channel);
-  for (int r = 0; r < k.inRows; r++, dst += k.inCols) {
-    int y = firstRow + r;
-    if (y < 0 || y >= in.height) {
-      for (int c = 0; c < k.inCols; c++) dst[c] = V{};
-      continue;
-    }
-    const V* row = src + int64_t(y) * in.width;
-    int c = 0;
-    for (; c < s.padW; c++) dst[c] = V{};
-    if (view.affine && view.relu) for (int x = 0; x < in.width; x++) dst[s.padW + x] = rectify(row[x] * view.scale + view.shift);
-    else for (int x = 0; x < in.width; x++) dst[s.padW + x] = view(row[x]);
-    for (c += in.width; c < k.inCols; c++) dst[c] = V{};
-  }
-}
-
-// The output's gradient, turned into that of the raw output, spread out by the stride.
-inline void fillGradient(const Executor& e, const Step& s, const Tensor& out, int block, int channel, int lo, int hi,
-                         const StripShape& k, V* dst) {
-  const V* grad = plane(e.gradients, out.gradientOffset, out, block, channel);
-  const V* value = plane(e.activations, out.offset, out, block, channel);
-  const bool normalized = out.bn >= 0;
-  BatchNormGradient back{};
-  if (normalized) back = batchNormGradient(e, e.batchNorms[out.bn], block, channel);
-  for (int gd = lo; gd <= hi; gd++, dst += k.gradCols) {
-    int r = gd / s.stride;
-    bool inside = gd >= 0 && gd % s.stride == 0 && r < out.height;
-    if (!inside || s.stride > 1) for (int c = 0; c < k.gradCols; c++) dst[c] = V{};
-    if (!inside) continue;
-    const V *g = grad + int64_t(r) * out.width, *y = value + int64_t(r) * out.width;
-    V* to = dst + k.gradMargin;
-    if (s.stride == 1) for (int c = 0; c < k.gradMargin; c++) dst[c] = V{};
-    if (normalized) for (int x = 0; x < out.width; x++) to[x * s.stride] = back(g[x], y[x]);
-    else for (int x = 0; x < out.width; x++) to[x * s.stride] = g[x];
-    if (s.stride == 1) for (int c = k.gradMargin + out.width; c < k.gradCols; c++) dst[c] = V{};
-  }
-}
-
-struct ForwardOut {
-  V* y;                 // first row of the strip, channel 0
-  int64_t planeSize;
-  int width;
-  const int* channel;   // of each output
-  const float* bias;    // or null
-  const float* center;  // or null: no statistics
-  V* sums;              // [output][2]
-  V mask;
-  bool partial;
-  struct Sums {
-    V s, q;
-  };
-  INLINE Sums load(int o) const { return {sums[2 * o], sums[2 * o + 1]}; }
-  INLINE void save(int o, const Sums& k) {
-    sums[2 * o] = k.s;
-    sums[2 * o + 1] = k.q;
-  }
-  template <int P>
-  INLINE void store(int o, int r, int c, const V (&a)[P], Sums& sum) {
-    V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
-    if (bias) {
-      UNROLL for (int p = 0; p < P; p++) to[p] = a[p] + splat(bias[o]);
-    } else {
-      UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
-    }
-    if (!center) return;
-    V k = splat(center[channel[o]]);
-    UNROLL for (int p = 0; p < P; p++) {
-      V d = a[p] - k;
-      if (partial) d *= mask;
-      sum.s += d;
-      sum.q += d * d;
-    }
-  }
-};
-
-struct BackwardOut {
-  V* dx;               // first row, channel 0
-  const V* x;          // the tensor's raw values there
-  int64_t planeSize;
-  int width;
-  const int* channel;
-  Contribution* to;    // one per source channel
-  using Sums = Contribution;
-  INLINE Sums load(int o) const { return to[o]; }
-  INLINE void save(int o, const Sums& k) {
-    to[o].s0 = k.s0;
-    to[o].s1 = k.s1;
-  }
-  template <int P>
-  INLINE void store(int o, int r, int c, const V (&a)[P], Sums& k) {
-    int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
-    if (!k.add && !k.needsValue()) {
-      UNROLL for (int p = 0; p < P; p++) dx[at + p] = a[p];
-      return;
-    }
-    UNROLL for (int p = 0; p < P; p++) {
-      dx[at + p] = k(a[p], k.add ? dx[at + p] : V{}, k.needsValue() ? x[at + p] : V{});
-    }
-  }
-};
+INLINE int64_t planeOf(const Conv& c, Rows rows) { return odd(int64_t(rows.count()) * inputCols(c)); }
 
 struct StepTask {
   Executor* e;
   Step* s;
+  int k;           // backward: which convolution
+  int firstBlock;  // of this loop's tasks
 };
 
-// Task number -> (block, first group, last group, strip).
+INLINE StripConv stripConv(const Conv& c, const V* x, const int* channel, int cols, const float* weights) {
+  return {x, channel, perIn(c), c.kernelH, c.kernelW, cols, int64_t(cols) * c.stride, c.stride, weights};
+}
+INLINE const float* packedOf(const Conv& c, int g) {
+  return c.packed + int64_t(g) * perOut(c) * perIn(c) * c.kernelH * c.kernelW;
+}
+
+// Group g of the first convolution reads its sources from the tensor into x.
+INLINE void fillGroup(const Executor& e, const Conv& c, const Tensor& in, int block, int g, Rows rows, V* x, int* channel) {
+  int n = perIn(c), cols = inputCols(c);
+  int64_t plane = planeOf(c, rows);
+  for (int u = 0; u < c.sourceCount[g]; u++) fillInput(e, c, in, block, c.sources[g * n + u], rows, cols, x + u * plane);
+  for (int i = 0; i < n; i++) channel[i] = int(c.sourceOf[g * n + i] * plane);
+}
+
+inline void clearPadding(const Conv& c, const Planes& to) {
+  Rows real = inside(to.rows, c.inHeight);
+  for (int channel = 0; channel < c.inChannels; channel++) {
+    V* row = to.at + channel * to.stride;
+    for (int y = to.rows.lo; y < to.rows.hi; y++, row += to.cols) {
+      bool outside = y < real.lo || y >= real.hi;
+      for (int x = 0; x < (outside ? to.cols : c.padW); x++) row[x] = V{};
+      for (int x = c.padW + c.inWidth; x < to.cols; x++) row[x] = V{};
+    }
+  }
+}
+
+// The input of convolution k >= 1 for a strip, all channels, at `at`; behind it lies scratch of the earlier ones.
+inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Rows rows, int* channel, V* at) {
+  const Conv &c = s.convs[k - 1], &next = s.convs[k];
+  const Tensor& tensor = e.tensors[s.inputs[0]];
+  Planes to{at, planeOf(next, rows), rows, inputCols(next)};
+  at += next.inChannels * to.stride;
+  if (to.cols > next.inWidth || next.padH > 0) clearPadding(next, to);
+  Rows real = inside(rows, c.outHeight), need = inputRows(c, real);
+  Planes from{at, planeOf(c, need), need, inputCols(c)};
+  if (k > 1) from = innerInput(e, s, block, k - 1, need, channel, at);
+  bool flat = pointwise(c) && to.cols == c.outWidth;
+  for (int g = 0; g < c.groups; g++) {
+    int outputs = perOut(c), inputs = perIn(c);
+    if (k == 1) fillGroup(e, c, tensor, block, g, need, from.at, channel);
+    else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
+    StripConv strip = stripConv(c, from.at, channel, from.cols, packedOf(c, g));
+    ScratchStore store{to.at + int64_t(real.lo - rows.lo) * to.cols + next.padW, to.stride, to.cols,
+                       c.outMap + g * outputs, biasOf(e, c, g * outputs), c.relu != 0};
+    if (flat) convolve(strip, outputs, 1, real.count() * c.outWidth, store);
+    else convolve(strip, outputs, real.count(), c.outWidth, store);
+  }
+  return to;
+}
+
+// Task number -> (block, groups, strip) of a convolution.
 struct ConvPlace {
-  int block, g0, g1, strip, r0, r1;
+  int block, g0, g1, strip;
+  Rows rows;
 };
-INLINE ConvPlace convPlace(const Step& s, const Tensor& out, int task, bool backward) {
-  int strips = backward ? s.stripsBackward : s.stripsForward;
-  int rows = backward ? s.rowsBackward : s.rowsForward;
-  int chunk = backward ? s.chunkBackward : s.chunkForward;
-  int chunks = ceilDiv(s.groups, chunk);
-  ConvPlace p;
-  p.strip = task % strips;
-  int k = task / strips % chunks;
-  p.block = task / strips / chunks;
-  p.g0 = k * chunk;
-  p.g1 = minimum(s.groups, p.g0 + chunk);
-  p.r0 = p.strip * rows;
-  p.r1 = minimum(out.height, p.r0 + rows);
-  return p;
-}
-INLINE int convTasks(const Executor& e, const Step& s, bool backward) {
-  int chunk = backward ? s.chunkBackward : s.chunkForward;
-  return blocks(e) * ceilDiv(s.groups, chunk) * (backward ? s.stripsBackward : s.stripsForward);
-}
-
-// A 1x1 convolution of stride 1 sees a strip as one row.
-INLINE bool pointwise(const Step& s) {
-  return s.kernelH == 1 && s.kernelW == 1 && s.stride == 1 && s.padH == 0 && s.padW == 0;
+INLINE ConvPlace convPlace(const Conv& c, int task, int strips, int rows, int chunk) {
+  int chunks = ceilDiv(c.groups, chunk), k = task / strips % chunks, strip = task % strips;
+  return {task / strips / chunks, k * chunk, minimum(c.groups, (k + 1) * chunk), strip,
+          {strip * rows, minimum(c.outHeight, (strip + 1) * rows)}};
 }
 
 inline void convForwardTask(void* context, int task, int worker) {
   StepTask& job = *static_cast<StepTask*>(context);
-  Executor& e = *job.e;
-  Step& s = *job.s;
+  const Executor& e = *job.e;
+  const Step& s = *job.s;
+  const int last = s.convCount - 1;
+  const Conv& c = s.convs[last];
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
-  ConvPlace p = convPlace(s, out, task, false);
-  StripShape shape = stripShape(s, in, out, s.rowsForward);
-  int perIn = s.inChannels / s.groups, perOut = s.outChannels / s.groups, rows = p.r1 - p.r0;
+  ConvPlace p = convPlace(c, task, s.stripsForward, s.rowsForward, s.chunkForward);
+  int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
+  const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
   V* sums = (V*)e.scratch[worker];
-  int* channel = (int*)(sums + 2 * perOut);
-  V* x = sums + 2 * perOut + ceilDiv(perIn, LANES);
-  BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
-  bool flat = pointwise(s);
+  int* channel = (int*)(sums + 2 * outputs);
+  V* at = sums + 2 * outputs + ceilDiv(s.widest, LANES);
+  Rows need = inputRows(c, p.rows);
+  Planes from{at, planeOf(c, need), need, inputCols(c)};
+  if (last > 0) from = innerInput(e, s, p.block, last, need, channel, at);
   for (int g = p.g0; g < p.g1; g++) {
-    for (int u = 0; u < s.sourceCount[g]; u++) {
-      fillInput(e, s, in, p.block, s.sources[g * perIn + u], p.r0 * s.stride - s.padH, shape, x + u * shape.inPlane);
+    if (last == 0) fillGroup(e, c, in, p.block, g, need, at, channel);
+    else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
+    for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
+    StripConv strip = stripConv(c, from.at, channel, from.cols, packedOf(c, g));
+    TensorStore store{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
+                      int64_t(out.height) * out.width, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
+                      c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
+                      imagesInBlock(e, p.block) < LANES};
+    if (pointwise(c)) convolve(strip, outputs, 1, count * out.width, store);
+    else convolve(strip, outputs, count, out.width, store);
+    if (!bn) continue;
+    for (int o = 0; o < outputs; o++) {
+      double* at = sumsAt(*bn, p.block, p.strip, c.outMap[g * outputs + o]);
+      at[0] = laneSum(sums[2 * o]);
+      at[1] = laneSum(sums[2 * o + 1]);
     }
-    for (int i = 0; i < perIn; i++) channel[i] = int(s.sourceOf[g * perIn + i] * shape.inPlane);
-    for (int i = 0; i < 2 * perOut; i++) sums[i] = V{};
-    int64_t taps = int64_t(s.kernelH) * s.kernelW;
-    StripConv k{x, channel, perIn, s.kernelH, s.kernelW, shape.inCols, int64_t(shape.inCols) * s.stride, s.stride,
-                s.packed + int64_t(g) * perOut * perIn * taps};
-    ForwardOut to{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.r0) * out.width,
-                  int64_t(out.height) * out.width, out.width, s.outMap + g * perOut,
-                  s.bias >= 0 ? e.parameters + s.bias + g * perOut : nullptr, bn ? bn->center : nullptr, sums,
-                  laneMask(e, p.block), imagesInBlock(e, p.block) < LANES};
-    if (flat) convolve(k, perOut, 1, rows * out.width, to);
-    else convolve(k, perOut, rows, out.width, to);
-    if (bn) {
-      for (int o = 0; o < perOut; o++) {
-        double* at = sumsAt(*bn, p.block, p.strip, s.outMap[g * perOut + o]);
-        at[0] = laneSum(sums[2 * o]);
-        at[1] = laneSum(sums[2 * o + 1]);
-      }
-    }
+  }
+}
+
+// Scratch of a backward task, cut from a worker's.
+struct BackwardScratch {
+  int *column, *gradChannel, *channel;
+  Contribution* to;
+  V* at;
+};
+INLINE int64_t backwardHead(const Step& s, const Conv& c) {
+  return ceilDiv(perIn(c) * c.kernelH * c.kernelW, LANES) + ceilDiv(perOut(c), LANES) + ceilDiv(s.widest, LANES) +
+         int64_t(perIn(c)) * ceilDiv(int(sizeof(Contribution)), int(sizeof(V)));
+}
+INLINE BackwardScratch cutScratch(const Step& s, const Conv& c, float* scratch) {
+  BackwardScratch b;
+  V* at = (V*)scratch;
+  b.column = (int*)at;
+  at += ceilDiv(perIn(c) * c.kernelH * c.kernelW, LANES);
+  b.gradChannel = (int*)at;
+  at += ceilDiv(perOut(c), LANES);
+  b.channel = (int*)at;
+  at += ceilDiv(s.widest, LANES);
+  b.to = (Contribution*)at;
+  b.at = at + int64_t(perIn(c)) * ceilDiv(int(sizeof(Contribution)), int(sizeof(V)));
+  return b;
+}
+
+// dIn of group g over the input rows that belong to a strip.
+inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p, int g, const BackwardScratch& b,
+                          const V* grad, const Planes& from) {
+  const Conv& c = s.convs[k];
+  int sources = c.sourceCount[g], cols = gradCols(c);
+  const int* channels = c.sources + g * perIn(c);
+  Rows own = ownedInputRows(c, p.rows), read = gradientRows(c, p.rows);
+  int rowShift = own.lo + c.padH - (c.kernelH - 1) - read.lo, colShift = gradMargin(c) - (c.kernelW - 1 - c.padW);
+  StripConv back{grad + int64_t(rowShift) * cols + colShift, b.gradChannel, perOut(c), c.kernelH, c.kernelW, cols, cols, 1,
+                 c.packedBackward + int64_t(g) * perOut(c) * perIn(c) * c.kernelH * c.kernelW};
+  int64_t first = int64_t(own.lo) * c.inWidth, size = int64_t(c.inHeight) * c.inWidth;
+  bool flat = pointwise(c);
+  int rows = flat ? 1 : own.count(), width = flat ? own.count() * c.inWidth : c.inWidth;
+  if (k > 0) {
+    const V* value = s.convs[k - 1].relu ? from.at + int64_t(own.lo - from.rows.lo) * from.cols + c.padW : nullptr;
+    BetweenStore store{(V*)e.between[(k - 1) % 2] + first, size, c.inWidth, value, from.stride, from.cols, channels};
+    convolve(back, sources, rows, width, store);
+    return;
+  }
+  const Tensor& in = e.tensors[s.inputs[0]];
+  for (int u = 0; u < sources; u++) b.to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
+  GradientStore store{plane(e.gradients, in.gradientOffset, in, p.block, 0) + first,
+                      plane(e.activations, in.offset, in, p.block, 0) + first, size, c.inWidth, channels, b.to};
+  convolve(back, sources, rows, width, store);
+  if (!b.to[0].sum) return;
+  for (int u = 0; u < sources; u++) {
+    double* sums = sumsAt(e.batchNorms[in.bn], p.block, p.strip, channels[u]);
+    sums[0] = laneSum(b.to[u].s0);
+    sums[1] = laneSum(b.to[u].s1);
   }
 }
 
 inline void convBackwardTask(void* context, int task, int worker) {
   StepTask& job = *static_cast<StepTask*>(context);
   Executor& e = *job.e;
-  Step& s = *job.s;
+  const Step& s = *job.s;
+  const int k = job.k;
+  const Conv& c = s.convs[k];
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
-  ConvPlace p = convPlace(s, out, task, true);
-  StripShape shape = stripShape(s, in, out, s.rowsBackward);
-  int perIn = s.inChannels / s.groups, perOut = s.outChannels / s.groups, rows = p.r1 - p.r0;
-  int taps = s.kernelH * s.kernelW, columns = perIn * taps;
-  int i0, i1, lo, hi;
-  ownedInputRows(s, in, out, p.r0, p.r1, i0, i1);
-  gradientRows(s, in, out, p.r0, p.r1, lo, hi);
-  V* at = (V*)e.scratch[worker];
-  int* column = (int*)at;
-  at += ceilDiv(columns, LANES);
-  int* gradChannel = (int*)at;
-  at += ceilDiv(perOut, LANES);
-  Contribution* to = (Contribution*)at;
-  at += int64_t(perIn) * ceilDiv(int(sizeof(Contribution)), int(sizeof(V)));
-  V* x = at;
-  V* grad = x + perIn * shape.inPlane;
-  int64_t gradPlane = odd(int64_t(hi - lo + 1) * shape.gradCols);
-  bool flat = pointwise(s), nine = s.kernelH == 3 && s.kernelW == 3;
-  bool inputGradient = s.mode[0] != kNone;
+  ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
+  p.block += job.firstBlock;
+  int inputs = perIn(c), outputs = perOut(c), columns = inputs * c.kernelH * c.kernelW, count = p.rows.count();
+  BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
+  Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
+  int64_t gradPlane = odd(int64_t(read.count()) * gradCols(c));
+  V* grad = b.at;
+  V* at = grad + outputs * gradPlane;
+  Planes from{at, planeOf(c, need), need, inputCols(c)};
+  if (k > 0) from = innerInput(e, s, p.block, k, need, b.channel, at);
+  int64_t slot = int64_t(p.block - job.firstBlock) * c.strips + p.strip;
   for (int g = p.g0; g < p.g1; g++) {
-    int sources = s.sourceCount[g];
-    for (int u = 0; u < sources; u++) {
-      fillInput(e, s, in, p.block, s.sources[g * perIn + u], p.r0 * s.stride - s.padH, shape, x + u * shape.inPlane);
+    if (k == 0) fillGroup(e, c, in, p.block, g, need, at, b.channel);
+    else for (int i = 0; i < inputs; i++) b.channel[i] = int(c.inMap[g * inputs + i] * from.stride);
+    for (int o = 0; o < outputs; o++) {
+      V* to = grad + o * gradPlane;
+      b.gradChannel[o] = int(o * gradPlane);
+      if (k == s.convCount - 1) fillGradient(e, c, out, p.block, c.outMap[g * outputs + o], read, to);
+      else fillBetween(c, (V*)e.between[k % 2], c.outMap[g * outputs + o], read, to);
     }
-    for (int o = 0; o < perOut; o++) {
-      fillGradient(e, s, out, p.block, s.outMap[g * perOut + o], lo, hi, shape, grad + o * gradPlane);
-      gradChannel[o] = int(o * gradPlane);
+    for (int i = 0, j = 0; i < inputs; i++)
+      for (int ky = 0; ky < c.kernelH; ky++)
+        for (int kx = 0; kx < c.kernelW; kx++) b.column[j++] = b.channel[i] + ky * from.cols + kx;
+    const V* own = grad + int64_t(p.rows.lo * c.stride - read.lo) * gradCols(c) + gradMargin(c);
+    StripGradient strip{from.at, int64_t(from.cols) * c.stride, c.stride, own, gradPlane,
+                        int64_t(gradCols(c)) * c.stride, c.stride, count, c.outWidth};
+    if (pointwise(c)) {
+      strip.rows = 1;
+      strip.cols = count * c.outWidth;
     }
-    for (int i = 0, j = 0; i < perIn; i++)
-      for (int ky = 0; ky < s.kernelH; ky++)
-        for (int kx = 0; kx < s.kernelW; kx++) column[j++] = int(s.sourceOf[g * perIn + i] * shape.inPlane + ky * shape.inCols + kx);
-    const V* own = grad + int64_t(p.r0 * s.stride - lo) * shape.gradCols + shape.gradMargin;
-    StripGradient k{x, int64_t(shape.inCols) * s.stride, s.stride, own, gradPlane, int64_t(shape.gradCols) * s.stride, s.stride, rows, out.width};
-    if (flat) {
-      k.rows = 1;
-      k.cols = rows * out.width;
-    }
-    int64_t weights = int64_t(s.outChannels) * columns;
-    float* dw = s.partials + (int64_t(p.block) * s.stripsBackward + p.strip) * weights + int64_t(g) * perOut * columns;
-    weightGradient(k, perOut, column, columns, nine, shape.inCols, dw);
-    if (!inputGradient) continue;
-    const int* channels = s.sources + g * perIn;
-    for (int u = 0; u < sources; u++) to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
-    int rowShift = i0 + s.padH - (s.kernelH - 1) - lo, colShift = shape.gradMargin - (s.kernelW - 1 - s.padW);
-    StripConv back{grad + int64_t(rowShift) * shape.gradCols + colShift, gradChannel, perOut, s.kernelH, s.kernelW, shape.gradCols, shape.gradCols, 1,
-                   s.packedBackward + int64_t(g) * perOut * columns};
-    int64_t first = int64_t(i0) * in.width;
-    BackwardOut dx{plane(e.gradients, in.gradientOffset, in, p.block, 0) + first, plane(e.activations, in.offset, in, p.block, 0) + first,
-                   int64_t(in.height) * in.width, in.width, channels, to};
-    if (flat) convolve(back, sources, 1, (i1 - i0) * in.width, dx);
-    else convolve(back, sources, i1 - i0, in.width, dx);
-    if (!to[0].sum) continue;
-    BatchNorm& bn = e.batchNorms[in.bn];
-    for (int u = 0; u < sources; u++) {
-      double* sums = sumsAt(bn, p.block, p.strip, channels[u]);
-      sums[0] = laneSum(to[u].s0);
-      sums[1] = laneSum(to[u].s1);
-    }
+    float* dw = c.partials + slot * weightCount(c) + int64_t(g) * outputs * columns;
+    bool add = job.firstBlock > 0;
+    weightGradient(strip, outputs, b.column, columns, c.kernelH == 3 && c.kernelW == 3, from.cols, add, dw);
+    if (k > 0 || s.mode[0] != kNone) inputGradient(e, s, k, p, g, b, grad, from);
   }
 }
 
@@ -294,31 +243,37 @@ constexpr int kSumChunk = 4096;
 // dW = sum of the tasks' partial results, in task order.
 inline void sumPartialsTask(void* context, int task, int) {
   StepTask& job = *static_cast<StepTask*>(context);
-  Step& s = *job.s;
-  int64_t weights = int64_t(s.outChannels) * (s.inChannels / s.groups) * s.kernelH * s.kernelW;
+  const Conv& c = job.s->convs[job.k];
+  int64_t weights = weightCount(c);
   int64_t from = int64_t(task) * kSumChunk, n = weights - from < kSumChunk ? weights - from : kSumChunk;
-  float* dw = job.e->parameterGradients + s.weight + from;
-  const float* part = s.partials + from;
+  float* dw = job.e->parameterGradients + c.weight + from;
+  const float* part = c.partials + from;
   std::memcpy(dw, part, n * sizeof(float));
-  for (int k = 1, slots = blocks(*job.e) * s.stripsBackward; k < slots; k++) {
+  for (int slot = 1; slot < c.partialSlots; slot++) {
     part += weights;
     for (int64_t i = 0; i < n; i++) dw[i] += part[i];
   }
 }
 
-inline void biasGradient(Executor& e, const Step& s) {
+inline void biasGradient(Executor& e, const Step& s, const Conv& c) {
   const Tensor& out = e.tensors[s.output];
-  for (int o = 0; o < s.outChannels; o++) {
+  for (int o = 0; o < c.outChannels; o++) {
     double sum = 0;
     for (int b = 0; b < blocks(e); b++) {
-      const V* g = plane(e.gradients, out.gradientOffset, out, b, s.outMap[o]);
+      const V* g = plane(e.gradients, out.gradientOffset, out, b, c.outMap[o]);
       V total{};
       for (int i = 0; i < out.height * out.width; i++) total += g[i];
       sum += laneSum(total);
     }
-    e.parameterGradients[s.bias + o] = float(sum);
+    e.parameterGradients[c.bias + o] = float(sum);
   }
 }
+
+// Tasks of one block.
+INLINE int forwardTasks(const Step& s) {
+  return ceilDiv(s.convs[s.convCount - 1].groups, s.chunkForward) * s.stripsForward;
+}
+INLINE int backwardTasks(const Conv& c) { return ceilDiv(c.groups, c.chunk) * c.strips; }
 
 inline void convForward(Executor& e, Step& s) {
   const Tensor& out = e.tensors[s.output];
@@ -327,81 +282,28 @@ inline void convForward(Executor& e, Step& s) {
     startStatistics(e, *bn);
     bn->usedSlots = s.stripsForward;
   }
-  StepTask job{&e, &s};
-  parallelFor(e.pool, convTasks(e, s, false), convForwardTask, &job);
+  StepTask job{&e, &s, 0, 0};
+  parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job);
   if (bn) finishStatistics(e, *bn);
 }
 
 inline void convBackward(Executor& e, Step& s) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   if (out.bn >= 0) finishBackward(e, e.batchNorms[out.bn]);
-  if (in.bn >= 0 && s.mode[0] != kNone && s.complete[0]) e.batchNorms[in.bn].usedSlots = s.stripsBackward;
-  StepTask job{&e, &s};
-  parallelFor(e.pool, convTasks(e, s, true), convBackwardTask, &job);
-  int64_t weights = int64_t(s.outChannels) * (s.inChannels / s.groups) * s.kernelH * s.kernelW;
-  parallelFor(e.pool, int((weights + kSumChunk - 1) / kSumChunk), sumPartialsTask, &job);
-  if (s.bias >= 0) biasGradient(e, s);
-}
-
-// Weights in the order the tiles read them, one group per call; the backward ones transposed, flipped, and summed
-// over the inputs that read one source channel.
-inline void packConv(const Executor& e, Step& s, float* summed) {
-  int perIn = s.inChannels / s.groups, perOut = s.outChannels / s.groups, taps = s.kernelH * s.kernelW;
-  int64_t size = int64_t(perOut) * perIn * taps;
-  for (int g = 0; g < s.groups; g++) {
-    const float* w = e.parameters + s.weight + g * size;
-    packWeights(s.packed + g * size, w, perOut, int64_t(perIn) * taps, perIn, taps, taps, false);
-    if (!e.training || s.mode[0] == kNone) continue;
-    int sources = s.sourceCount[g];
-    if (sources == perIn) {
-      packWeights(s.packedBackward + g * size, w, perIn, taps, perOut, int64_t(perIn) * taps, taps, true);
-      continue;
+  if (in.bn >= 0 && s.mode[0] != kNone && s.complete[0]) e.batchNorms[in.bn].usedSlots = s.convs[0].strips;
+  int together = s.convCount == 1 ? blocks(e) : 1;
+  for (int block = 0; block < blocks(e); block += together) {
+    for (int k = s.convCount - 1; k >= 0; k--) {
+      StepTask job{&e, &s, k, block};
+      parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job);
     }
-    std::memset(summed, 0, size * sizeof(float));
-    for (int o = 0; o < perOut; o++)
-      for (int i = 0; i < perIn; i++)
-        for (int t = 0; t < taps; t++)
-          summed[(int64_t(o) * sources + s.sourceOf[g * perIn + i]) * taps + t] += w[(int64_t(o) * perIn + i) * taps + t];
-    packWeights(s.packedBackward + g * size, summed, sources, taps, perOut, int64_t(sources) * taps, taps, true);
   }
-}
-
-// Fewest strips whose scratch fits; chunks of groups that are worth a task. Returns scratch floats.
-inline int64_t planConv(const Executor& e, Step& s) {
-  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
-  int perIn = s.inChannels / s.groups, perOut = s.outChannels / s.groups, taps = s.kernelH * s.kernelW;
-  int64_t most = 0, vector = LANES * sizeof(float);
-  for (int backward = 0; backward <= e.training; backward++) {
-    int strips = 1, rows;
-    int64_t need;
-    for (;; strips++) {
-      rows = ceilDiv(out.height, strips);
-      StripShape k = stripShape(s, in, out, rows);
-      int64_t head = backward ? ceilDiv(perIn * taps, LANES) + ceilDiv(perOut, LANES) + int64_t(perIn) * ceilDiv(int(sizeof(Contribution)), int(sizeof(V)))
-                              : 2 * perOut + ceilDiv(perIn, LANES);
-      need = head + perIn * k.inPlane;
-      if (backward) {
-        int largest = 0;
-        for (int r0 = 0; r0 < out.height; r0 += rows) {
-          int lo, hi;
-          gradientRows(s, in, out, r0, minimum(out.height, r0 + rows), lo, hi);
-          largest = maximum(largest, hi - lo + 1);
-        }
-        need += perOut * odd(int64_t(largest) * k.gradCols);
-      }
-      if (rows == 1 || need * vector <= kScratchBytes) break;
-    }
-    if (need > most) most = need;
-    int64_t work = int64_t(perIn) * perOut * taps * rows * out.width * (backward ? 2 : 1);
-    int64_t chunk = (kTaskMultiplyAdds + work - 1) / work;
-    if (chunk > s.groups) chunk = s.groups;
-    (backward ? s.rowsBackward : s.rowsForward) = rows;
-    (backward ? s.stripsBackward : s.stripsForward) = ceilDiv(out.height, rows);
-    (backward ? s.chunkBackward : s.chunkForward) = int(chunk);
+  for (int k = 0; k < s.convCount; k++) {
+    StepTask job{&e, &s, k, 0};
+    Conv& c = s.convs[k];
+    parallelFor(e.pool, int((weightCount(c) + kSumChunk - 1) / kSumChunk), sumPartialsTask, &job);
+    if (c.bias >= 0) biasGradient(e, s, c);
   }
-  if (!e.training) s.stripsBackward = 0;
-  int64_t group = int64_t(perIn) * perOut * taps;  // packConv sums the weights of repeated inputs here
-  return most * LANES > group ? most * LANES : group;
 }
 
 }  // namespace

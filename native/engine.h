@@ -34,26 +34,34 @@ enum StepKind { kConv, kPermute, kBatchNorm, kRelu, kAdd, kAveragePool, kMaxPool
 enum GradientMode { kNone, kWrite, kAdd_ };
 constexpr int kMaxInputs = 8;
 
+// One convolution of a step.
+struct Conv {
+  int64_t weight, bias;
+  int inChannels, outChannels, groups, kernelH, kernelW, stride, padH, padW;
+  int inHeight, inWidth, outHeight, outWidth;
+  int bn, relu;      // what is done to the result at once: a folded batch norm (inference) or -1, a ReLU
+  int *inMap, *outMap;
+  int* sources;      // [groups][inPerGroup]: distinct channels a group reads, in order of first use
+  int* sourceCount;  // [groups]
+  int* sourceOf;     // [inChannels]: which of its group's sources an input is
+  float *packed, *packedBackward;
+  float* finish;     // [outChannels] to add to results in inference, or null
+  float* partials;   // [slot][weights]: weight gradients of one task, summed in order
+  int rows, strips, chunk;  // backward: output rows of a strip, strips per block, groups of a task
+  int partialSlots;
+};
+
 struct Step {
   int kind;
   int inputCount, inputs[kMaxInputs], output;
   int mode[kMaxInputs], complete[kMaxInputs];
-  // conv; pools have kernel, stride and pad too
-  int64_t weight, bias;
-  int inChannels, outChannels, groups, kernelH, kernelW, stride, padH, padW;
-  int *inMap, *outMap;
-  int* sources;      // [groups][inPerGroup]: distinct tensor channels a group reads, in order of first use
-  int* sourceCount;  // [groups]
-  int* sourceOf;     // [inChannels]: which of its group's sources an input is
-  float *packed, *packedBackward;
-  float* partials;   // [block * strips][weights]: weight gradients of one task, summed in order
-  int stripsForward, stripsBackward;       // per block
-  int rowsForward, rowsBackward;           // output rows of a strip
-  int chunkForward, chunkBackward;         // groups of a task
-  // permute
-  int* map;
-  // batch norm on its own, add, loss
-  int bn, relu, classes;
+  Conv* convs;       // all but the last one's results live in scratch only
+  int convCount;
+  int widest;        // most inputs of a group
+  int rowsForward, stripsForward, chunkForward;
+  int kernelH, kernelW, stride, padH, padW;  // pools
+  int* map;          // permute
+  int bn, relu, classes;  // batch norm on its own, add, loss
   double smoothing;
 };
 
@@ -70,6 +78,8 @@ struct Executor {
   int* labels;
   double oldWeight;
   Pool* pool;
+  float* between[2];                     // gradients of fleeting results, one block each, in turns
+  int64_t betweenSize;                   // floats
   float** scratch;                       // one per worker
   int64_t scratchSize;                   // floats
   int hasLoss;
@@ -81,6 +91,8 @@ struct KernelTable {
   int lanes;
   // Chooses strips and chunks of every step; returns the scratch floats one worker needs.
   int64_t (*plan)(Executor*);
+  // Reads the parameters and running averages that an inference plan computes with.
+  void (*prepare)(Executor*);
   void (*setBatch)(Executor*, const float* images, const int32_t* labels, int count);
   void (*forward)(Executor*);
   void (*backward)(Executor*);

@@ -1,6 +1,6 @@
 // One instruction set's kernels: compiled once per set, with IGC_ISA (namespace), IGC_TABLE (the function that
 // returns the table), IGC_NAME and LANES.
-#include "conv.h"
+#include "conv-plan.h"
 #include "steps.h"
 
 namespace igc {
@@ -74,13 +74,21 @@ struct PackTask {
 };
 void packTask(void* context, int task, int worker) {
   Executor& e = *static_cast<PackTask*>(context)->e;
-  if (e.steps[task].kind == kConv) packConv(e, e.steps[task], e.scratch[worker]);
+  if (e.steps[task].kind == kConv) packStep(e, e.steps[task], e.scratch[worker]);
+}
+
+void pack(Executor* e) {
+  PackTask job{e};
+  parallelFor(e->pool, e->stepCount, packTask, &job);
+}
+
+void prepare(Executor* e) {
+  for (int i = 0; i < e->batchNormCount; i++) useRunningAverages(*e, e->batchNorms[i]);
+  pack(e);
 }
 
 void forward(Executor* e) {
-  PackTask pack{e};
-  parallelFor(e->pool, e->stepCount, packTask, &pack);
-  if (!e->training) for (int i = 0; i < e->batchNormCount; i++) useRunningAverages(*e, e->batchNorms[i]);
+  if (e->training) pack(e);
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
     int channels = e->tensors[s.output].channels;
@@ -139,7 +147,7 @@ void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float 
   parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
 }
 
-const KernelTable table = {IGC_NAME, LANES, planSteps, setBatch, forward, backward, readTensor, writeTensor, updateSgd};
+const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd};
 
 }  // namespace
 }  // namespace IGC_ISA

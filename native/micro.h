@@ -161,8 +161,14 @@ struct StripGradient {
   int rows, cols;
 };
 
+template <int N>
+INLINE void putSums(const float* sums, bool add, float* out) {
+  if (add) for (int i = 0; i < N; i++) out[i] += sums[i];
+  else for (int i = 0; i < N; i++) out[i] = sums[i];
+}
+
 template <int OB, int JB>
-__attribute__((noinline)) void gradientTile(const StripGradient& k, const V* g, const int* column, float* out, int64_t outStride) {
+__attribute__((noinline)) void gradientTile(const StripGradient& k, const V* g, const int* column, bool add, float* out, int64_t outStride) {
   V a[OB * JB];
   UNROLL for (int i = 0; i < OB * JB; i++) a[i] = V{};
   const V* xc[JB];
@@ -181,12 +187,12 @@ __attribute__((noinline)) void gradientTile(const StripGradient& k, const V* g, 
   }
   float sums[OB * JB];
   reduceLanes<OB * JB>(a, sums);
-  for (int o = 0; o < OB; o++) for (int j = 0; j < JB; j++) out[o * outStride + j] = sums[o * JB + j];
+  for (int o = 0; o < OB; o++) putSums<JB>(sums + o * JB, add, out + o * outStride);
 }
 
 // The nine taps of one input of a 3x3 kernel.
 template <int OB>
-__attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g, int column, int64_t rowStride, float* out, int64_t outStride) {
+__attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g, int column, int64_t rowStride, bool add, float* out, int64_t outStride) {
   V a[OB * 9];
   UNROLL for (int i = 0; i < OB * 9; i++) a[i] = V{};
   for (int r = 0; r < k.rows; r++) {
@@ -205,35 +211,35 @@ __attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g,
   }
   float sums[OB * 9];
   reduceLanes<OB * 9>(a, sums);
-  for (int o = 0; o < OB; o++) for (int t = 0; t < 9; t++) out[o * outStride + t] = sums[o * 9 + t];
+  for (int o = 0; o < OB; o++) putSums<9>(sums + o * 9, add, out + o * outStride);
 }
 
 template <int OB>
-INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, float* out) {
+INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, bool add, float* out) {
   int j = 0;
-  for (; j + kGradColumns <= count; j += kGradColumns) gradientTile<OB, kGradColumns>(k, g, columns + j, out + j, count);
-  for (; j + 2 <= count; j += 2) gradientTile<OB, 2>(k, g, columns + j, out + j, count);
-  for (; j < count; j++) gradientTile<OB, 1>(k, g, columns + j, out + j, count);
+  for (; j + kGradColumns <= count; j += kGradColumns) gradientTile<OB, kGradColumns>(k, g, columns + j, add, out + j, count);
+  for (; j + 2 <= count; j += 2) gradientTile<OB, 2>(k, g, columns + j, add, out + j, count);
+  for (; j < count; j++) gradientTile<OB, 1>(k, g, columns + j, add, out + j, count);
 }
 
-// out[o][column] for all outputs and columns of a group; out is written.
+// out[o][column] for all outputs and columns of a group; out is written, or added to.
 inline void weightGradient(const StripGradient& k, int outputs, const int* columns, int count, bool nine,
-                           int64_t rowStride, float* out) {
+                           int64_t rowStride, bool add, float* out) {
   for (int o = 0; o < outputs;) {
     const V* g = k.g + o * k.gradChannel;
     float* to = out + int64_t(o) * count;
     if (nine) {
       bool many = o + kGrad9Outputs <= outputs;
       for (int j = 0; j < count; j += 9) {
-        if (many) gradientTile9<kGrad9Outputs>(k, g, columns[j], rowStride, to + j, count);
-        else gradientTile9<1>(k, g, columns[j], rowStride, to + j, count);
+        if (many) gradientTile9<kGrad9Outputs>(k, g, columns[j], rowStride, add, to + j, count);
+        else gradientTile9<1>(k, g, columns[j], rowStride, add, to + j, count);
       }
       o += many ? kGrad9Outputs : 1;
     } else if (o + kGradOutputs <= outputs) {
-      gradientColumns<kGradOutputs>(k, g, columns, count, to);
+      gradientColumns<kGradOutputs>(k, g, columns, count, add, to);
       o += kGradOutputs;
     } else {
-      gradientColumns<1>(k, g, columns, count, to);
+      gradientColumns<1>(k, g, columns, count, add, to);
       o += 1;
     }
   }

@@ -38,8 +38,13 @@ export interface KernelSet {
   /** Images side by side; plans for this set are made with it. */
   readonly lanes: number;
   readonly threads: number;
+  /** Runs steps of several convolutions; plans for this set are made with `chains`. */
+  readonly chains: boolean;
   newArray(length: number): RealArray;
-  /** Allocates all memory of a plan; nothing is allocated afterwards. */
+  /**
+   * Allocates all memory of a plan; nothing is allocated afterwards. An inference plan computes with the
+   * parameters and running averages that the model has at this moment.
+   */
   instantiate(plan: Plan, model: ModelArrays, options?: InstantiateOptions): Executor;
   /**
    * m ← μ·m + (g + λ·w); w ← w − η·(g + λ·w + μ·m), or w ← w − η·m without Nesterov.

@@ -3,6 +3,8 @@
  */
 import { internalError } from '../core/errors.ts';
 import {
+  type Convolution,
+  type FleetingConvolution,
   imagesPerReplica,
   type Plan,
   type Step,
@@ -26,20 +28,7 @@ const maxInputs = 8;
 
 /** What a step of each kind has beyond inputs and output. */
 const ownNumbers: { readonly [K in StepKind]: (step: StepOf<K>) => readonly number[] } = {
-  conv: (s) => [
-    s.weight,
-    s.bias,
-    s.inChannels,
-    s.outChannels,
-    s.groups,
-    s.kernelH,
-    s.kernelW,
-    s.stride,
-    s.padH,
-    s.padW,
-    ...s.inMap,
-    ...s.outMap,
-  ],
+  conv: (s) => [s.before.length + 1, ...s.before.flatMap(fleetingNumbers), ...convolutionNumbers(s)],
   permute: (s) => s.map,
   batchNorm: (s) => [s.bn],
   relu: () => [],
@@ -48,6 +37,29 @@ const ownNumbers: { readonly [K in StepKind]: (step: StepOf<K>) => readonly numb
   maxPool: (s) => [s.kernelH, s.kernelW, s.stride, s.padH, s.padW],
   loss: (s) => [s.classes, s.smoothing],
 };
+
+function fleetingNumbers(convolution: FleetingConvolution): readonly number[] {
+  return [...convolutionNumbers(convolution), convolution.height, convolution.width];
+}
+
+function convolutionNumbers(c: Convolution): readonly number[] {
+  return [
+    c.weight,
+    c.bias,
+    c.inChannels,
+    c.outChannels,
+    c.groups,
+    c.kernelH,
+    c.kernelW,
+    c.stride,
+    c.padH,
+    c.padW,
+    c.after.bn,
+    Number(c.after.relu),
+    ...c.inMap,
+    ...c.outMap,
+  ];
+}
 
 export function encodePlan(plan: Plan): Float64Array {
   const numbers: number[] = [

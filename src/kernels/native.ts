@@ -121,6 +121,7 @@ function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSe
     arithmetic: 'float32',
     lanes: addon.isaLanes(isa),
     threads,
+    chains: true,
     newArray: (length) => new Float32Array(length),
     instantiate(plan, model, options) {
       if (plan.lanes !== this.lanes)

@@ -3,6 +3,7 @@
  * are proved; in float32 they are also what runs where nothing faster does. One image per block
  * (lanes = 1), one thread.
  */
+import { internalError } from '../core/errors.ts';
 import type { ConvStep, Plan, Step, StepKind, StepOf, Tensor } from '../plan/plan.ts';
 import type {
   Executor,
@@ -26,6 +27,7 @@ export function referenceKernels(arithmetic: 'float64' | 'float32'): KernelSet {
     arithmetic,
     lanes: 1,
     threads: 1,
+    chains: false,
     newArray,
     instantiate: (plan, model, options = {}) => executor(newRun(plan, model, newArray, options)),
     updateSgd,
@@ -46,6 +48,9 @@ function newRun(
   const convolutions = new Map<ConvStep, Convolution>();
   for (const step of plan.steps) {
     if (step.kind !== 'conv') continue;
+    if (step.before.length > 0 || step.after.bn >= 0 || step.after.relu) {
+      throw internalError(`${step.path}: the reference kernels take plans without chains`);
+    }
     const [input, output] = [tensors[step.inputs[0]!]!, tensors[step.output]!];
     convolutions.set(step, planConvolution(step, input, output));
   }

@@ -8,7 +8,7 @@ import { type ChannelMap, composeMaps, identityMap, invertMap } from '../core/pe
 import type { ConvOp, Graph, GraphNode, OpKind, OpOf } from '../spec/graph.ts';
 import type { LogicalTensor } from './memory.ts';
 import type { ParameterLayout } from './parameters.ts';
-import type { ConvStep, Step, TensorView } from './plan.ts';
+import { type Convolution, plainView, type Step, type TensorView } from './plan.ts';
 
 export interface Draft {
   readonly tensors: LogicalTensor[];
@@ -37,8 +37,6 @@ interface Drafting extends Draft {
   /** Its value is what the caller asks for: stored as it is, never only seen through a view. */
   readonly outputNode: number;
 }
-
-const plainView: TensorView = { bn: -1, relu: false };
 
 export function draftSteps(graph: Graph, layout: ParameterLayout, options: DraftOptions): Draft {
   const { nodes } = graph;
@@ -156,12 +154,14 @@ function makeStep(d: Drafting, i: number, output: number): Step {
   switch (op.kind) {
     case 'conv':
       return {
+        kind: 'conv',
         ...base,
+        before: [],
         ...convolution(d, i, op),
         inMap: sources[0]!.map ?? identityMap(inChannels(d, i)),
       };
     case 'linear':
-      return { ...base, ...convolution(d, i, asConvolution(d, i, op)) };
+      return { kind: 'conv', ...base, before: [], ...convolution(d, i, asConvolution(d, i, op)) };
     case 'permute':
       return { kind: 'permute', ...base, map: op.map };
     case 'batchNorm':
@@ -202,15 +202,10 @@ function asConvolution(d: Drafting, i: number, op: OpOf<'linear'>): ConvOp {
   };
 }
 
-function convolution(
-  d: Drafting,
-  i: number,
-  op: ConvOp,
-): Omit<ConvStep, 'path' | 'inputs' | 'output' | 'inputGradients'> {
+function convolution(d: Drafting, i: number, op: ConvOp): Convolution {
   const [weight, bias = -1] = d.layout.offsetsOf.get(i)!;
   const channels = inChannels(d, i);
   return {
-    kind: 'conv',
     weight: weight!,
     bias,
     inChannels: channels,
@@ -223,5 +218,6 @@ function convolution(
     padW: op.pad[1],
     inMap: identityMap(channels),
     outMap: identityMap(op.outChannels),
+    after: plainView,
   };
 }

@@ -1,6 +1,7 @@
 /** Graph → plan: steps (draft-steps.ts), gradients' order, parameters' and tensors' places. */
 import { internalError, usageError } from '../core/errors.ts';
 import type { Graph } from '../spec/graph.ts';
+import { chainSteps } from './chain-steps.ts';
 import { type Draft, draftSteps } from './draft-steps.ts';
 import { type LogicalTensor, placeTensors } from './memory.ts';
 import { layOutParameters, type ParameterLayout } from './parameters.ts';
@@ -20,6 +21,8 @@ export interface PlanOptions {
   readonly epsilon?: number;
   /** Fold permutations, batch norms and ReLUs; default true. */
   readonly fuse?: boolean;
+  /** Fold on where `fuse` does: a block's convolutions in one step (kernel sets with `chains`); default false. */
+  readonly chains?: boolean;
   /** Keep the gradient of the network's input (tests, saliency); default false. */
   readonly inputGradient?: boolean;
   /** Elements left free between tensors, a multiple of `lanes`, for tests of overruns; default 0. */
@@ -33,10 +36,9 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const { batch, training, replicas = 1, lanes = 1, epsilon = 2e-5 } = options;
   checkBatch(batch, replicas);
   const layout = layOutParameters(graph, epsilon);
-  const draft = draftSteps(graph, layout, {
-    fuse: options.fuse ?? true,
-    smoothing: options.smoothing ?? 0,
-  });
+  const { fuse = true, smoothing = 0 } = options;
+  const folded = draftSteps(graph, layout, { fuse, smoothing });
+  const draft = fuse && options.chains ? chainSteps(folded, { training }) : folded;
   if (training) checkStatistics(draft, layout, batch / replicas);
   const inputTensor = 0;
   const steps = training

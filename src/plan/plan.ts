@@ -15,6 +15,7 @@
 import type { ChannelMap } from '../core/permutation.ts';
 import type { Initialization, ParameterRole, Shape } from '../spec/graph.ts';
 
+/** How a value is read or finished: relu?(batch norm?(x)). */
 export interface TensorView {
   /** Index into `Plan.batchNorms`, or −1. */
   readonly bn: number;
@@ -76,12 +77,10 @@ interface StepBase {
 }
 
 /**
- * out[outMap[o]] = Σ_i w[o, i] ∗ view(in)[inMap[g·I + i]] (+ bias), g the group of o, I = in/groups, zero padding
- * after the view. If the output's view has a batch norm, its batch statistics are taken and finished here in
- * training; backward first turns the output's gradient into that of the raw output.
+ * out[outMap[o]] = after(Σ_i w[o, i] ∗ in[inMap[g·I + i]] (+ bias)), g the group of o, I = in/groups, with zero
+ * padding.
  */
-export interface ConvStep extends StepBase {
-  readonly kind: 'conv';
+export interface Convolution {
   /** Offset of [out][in/groups][kernelH][kernelW] in the parameter arena. */
   readonly weight: number;
   /** Offset of [out], or −1. */
@@ -98,6 +97,26 @@ export interface ConvStep extends StepBase {
   readonly inMap: ChannelMap;
   /** Length outChannels; a bijection. */
   readonly outMap: ChannelMap;
+  /** What is done to the result at once: in inference plans a batch norm by running averages, and a ReLU. */
+  readonly after: TensorView;
+}
+
+/** A convolution whose result lives only while its step runs, a strip at a time, and is computed again in backward. */
+export interface FleetingConvolution extends Convolution {
+  readonly path: string;
+  /** Of its result. */
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * The convolutions `before`, the first of which reads view(in), and then the step's own; only the last result is
+ * stored. If the output's view has a batch norm, its batch statistics are taken and finished here in
+ * training; backward first turns the output's gradient into that of the raw output.
+ */
+export interface ConvStep extends StepBase, Convolution {
+  readonly kind: 'conv';
+  readonly before: readonly FleetingConvolution[];
 }
 
 /** out[c] = view(in)[map[c]]; the map may repeat channels. */
@@ -185,6 +204,9 @@ export interface Plan {
   readonly parameterSize: number;
   readonly stateSize: number;
 }
+
+/** Nothing done to a value. */
+export const plainView: TensorView = { bn: -1, relu: false };
 
 /** Images in each replica's part of the batch. */
 export function imagesPerReplica(plan: Pick<Plan, 'batch' | 'replicas'>): number {

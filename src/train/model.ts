@@ -63,7 +63,8 @@ export function planModel(
   { graph, spec, kernels }: Model,
   options: { batch: number; training: boolean; replicas?: number; smoothing?: number },
 ): Plan {
-  return makePlan(graph, { ...options, lanes: kernels.lanes, epsilon: spec.batchNorm.epsilon });
+  const { lanes, chains } = kernels;
+  return makePlan(graph, { ...options, lanes, chains, epsilon: spec.batchNorm.epsilon });
 }
 
 /** Where each parameter lies in the arrays of parameters, gradients and momentum. */

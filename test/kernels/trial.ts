@@ -145,6 +145,7 @@ export function planOf(trial: Case, kernels: KernelSet, variant: Variant): Plan 
     smoothing,
     epsilon,
     fuse,
+    chains: kernels.chains,
     inputGradient: training,
     keepAll,
     guard,

@@ -1,0 +1,129 @@
+// Where the register tiles put their results: a stored tensor, scratch, or a gradient.
+#pragma once
+#include "batch-norm.h"
+
+namespace igc {
+namespace IGC_ISA {
+namespace {
+
+// What is added to every result of output o, if anything.
+INLINE const float* biasOf(const Executor& e, const Conv& c, int o) {
+  if (c.finish) return c.finish + o;
+  return c.bias >= 0 ? e.parameters + c.bias + o : nullptr;
+}
+
+template <int P>
+INLINE void finish(V (&a)[P], const float* bias, bool relu) {
+  if (bias) UNROLL for (int p = 0; p < P; p++) a[p] += splat(*bias);
+  if (relu) UNROLL for (int p = 0; p < P; p++) a[p] = rectify(a[p]);
+}
+
+// The output tensor; in training also the sums of its batch norm.
+struct TensorStore {
+  V* y;                 // first row of the strip, channel 0
+  int64_t planeSize;
+  int width;
+  const int* channel;   // of each output
+  const float* bias;    // or null
+  bool relu;
+  const float* center;  // or null: no statistics
+  V* sums;              // [output][2]
+  V mask;
+  bool partial;
+  struct Sums {
+    V s, q;
+  };
+  INLINE Sums load(int o) const { return {sums[2 * o], sums[2 * o + 1]}; }
+  INLINE void save(int o, const Sums& k) {
+    sums[2 * o] = k.s;
+    sums[2 * o + 1] = k.q;
+  }
+  template <int P>
+  INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
+    V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
+    finish(a, bias ? bias + o : nullptr, relu);
+    UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+    if (!center) return;
+    V k = splat(center[channel[o]]);
+    UNROLL for (int p = 0; p < P; p++) {
+      V d = a[p] - k;
+      if (partial) d *= mask;
+      sum.s += d;
+      sum.q += d * d;
+    }
+  }
+};
+
+// A result that the next convolution reads.
+struct ScratchStore {
+  V* at;                // first row of the strip, channel 0, after the padding
+  int64_t planeSize;
+  int cols;
+  const int* channel;
+  const float* bias;
+  bool relu;
+  struct Sums {};
+  INLINE Sums load(int) const { return {}; }
+  INLINE void save(int, const Sums&) {}
+  template <int P>
+  INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
+    V* to = at + channel[o] * planeSize + int64_t(r) * cols + c;
+    finish(a, bias ? bias + o : nullptr, relu);
+    UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+  }
+};
+
+// A contribution to the gradient of a stored tensor.
+struct GradientStore {
+  V* dx;               // first row, channel 0
+  const V* x;          // the tensor's raw values there
+  int64_t planeSize;
+  int width;
+  const int* channel;
+  Contribution* to;    // one per source channel
+  using Sums = Contribution;
+  INLINE Sums load(int o) const { return to[o]; }
+  INLINE void save(int o, const Sums& k) {
+    to[o].s0 = k.s0;
+    to[o].s1 = k.s1;
+  }
+  template <int P>
+  INLINE void store(int o, int r, int c, V (&a)[P], Sums& k) {
+    int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
+    if (!k.add && !k.needsValue()) {
+      UNROLL for (int p = 0; p < P; p++) dx[at + p] = a[p];
+      return;
+    }
+    UNROLL for (int p = 0; p < P; p++) {
+      dx[at + p] = k(a[p], k.add ? dx[at + p] : V{}, k.needsValue() ? x[at + p] : V{});
+    }
+  }
+};
+
+// The gradient of a result that lives in scratch only, masked by its ReLU.
+struct BetweenStore {
+  V* dx;               // first row, channel 0
+  int64_t planeSize;
+  int width;
+  const V* value;      // the rectified values there, in scratch; null without a ReLU
+  int64_t valuePlane;
+  int valueCols;
+  const int* channel;
+  struct Sums {};
+  INLINE Sums load(int) const { return {}; }
+  INLINE void save(int, const Sums&) {}
+  template <int P>
+  INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
+    V* to = dx + channel[o] * planeSize + int64_t(r) * width + c;
+    if (!value) {
+      UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+      return;
+    }
+    const V* v = value + channel[o] * valuePlane + int64_t(r) * valueCols + c;
+    UNROLL for (int p = 0; p < P; p++) to[p] = v[p] > 0.0f ? a[p] : V{};
+  }
+};
+
+}  // namespace
+}  // namespace IGC_ISA
+}  // namespace igc
