@@ -1,5 +1,5 @@
 /**
- * A plan as one array of numbers, in the order in which native/addon.cc reads it. Nothing is decided here.
+ * A plan as one array of numbers, in the order in which native/instance.cc reads it. Nothing is decided here.
  */
 import { internalError } from '../core/errors.ts';
 import {
