@@ -90,12 +90,20 @@ struct GradientStore {
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& k) {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
-    if (!k.add && !k.needsValue()) {
-      UNROLL for (int p = 0; p < P; p++) dx[at + p] = a[p];
-      return;
-    }
-    UNROLL for (int p = 0; p < P; p++) {
-      dx[at + p] = k(a[p], k.add ? dx[at + p] : V{}, k.needsValue() ? x[at + p] : V{});
+    V* to = dx + at;
+    const V* y = x + at;
+    if (k.relu && k.affine && k.sum) {
+      UNROLL for (int p = 0; p < P; p++) a[p] = multiplyAdd(y[p], k.scale, k.shift) > 0.0f ? a[p] : V{};
+      if (k.add) UNROLL for (int p = 0; p < P; p++) a[p] += to[p];
+      UNROLL for (int p = 0; p < P; p++) {
+        to[p] = a[p];
+        k.s0 += a[p];
+        k.s1 = multiplyAdd(a[p], y[p] - k.mean, k.s1);
+      }
+    } else if (!k.add && !k.needsValue()) {
+      UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+    } else {
+      for (int p = 0; p < P; p++) to[p] = k(a[p], k.add ? to[p] : V{}, k.needsValue() ? y[p] : V{});
     }
   }
 };
