@@ -70,8 +70,7 @@ INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
 // Group g over the tensor's map; rows: of the output.
 INLINE StripConv mapConv(const Executor& e, const Conv& c, int g, const Tensor& in, int block, Rows rows, int* channel) {
   int n = perIn(c);
-  int64_t size = int64_t(in.height) * in.width;
-  for (int i = 0; i < n; i++) channel[i] = int(c.inMap[g * n + i] * size);
+  for (int i = 0; i < n; i++) channel[i] = int(c.inMap[g * n + i] * in.plane);
   StripConv k = scratchConv(c, g, plane(e.activations, in.offset, in, block, 0), channel, in.width);
   k.rowStep = k.colStep = 0;
   k.height = in.height;
@@ -93,7 +92,7 @@ INLINE void askRows(Requests& requests, const float* arena, int64_t offset, cons
   Rows real = inside(rows, t.height);
   if (real.count() <= 0) return;
   requests.add(plane(const_cast<float*>(arena), offset, t, block, 0) + int64_t(real.lo) * t.width, channels, count,
-               int64_t(t.height) * t.width, int64_t(real.count()) * t.width);
+               t.plane, int64_t(real.count()) * t.width);
 }
 INLINE void askSources(Requests& requests, const Executor& e, const Conv& c, const Tensor& in, int block, int g, Rows rows) {
   if (g >= c.groups) return;
@@ -190,7 +189,7 @@ inline void convForwardTask(void* context, int task, int worker) {
   for (int g = p.g0; g < p.g1; g++) {
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
     TensorStore store{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
-                      int64_t(out.height) * out.width, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
+                      out.plane, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
@@ -271,10 +270,10 @@ inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p,
     return;
   }
   const Tensor& in = e.tensors[s.inputs[0]];
-  const int64_t first = int64_t(own.lo) * c.inWidth, size = int64_t(c.inHeight) * c.inWidth;
+  const int64_t first = int64_t(own.lo) * c.inWidth;
   for (int u = 0; u < sources; u++) to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
   GradientStore store{plane(e.gradients, in.gradientOffset, in, p.block, 0) + first,
-                      plane(e.activations, in.offset, in, p.block, 0) + first, size, c.inWidth, channels, to};
+                      plane(e.activations, in.offset, in, p.block, 0) + first, in.plane, c.inWidth, channels, to};
   if (pointwise(c) && grad.cols == c.inWidth) convolve<kScratch>(back, sources, 1, own.count() * c.inWidth, store);
   else convolve<kScratch>(back, sources, own.count(), c.inWidth, store);
   if (!to[0].sum) return;

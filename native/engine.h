@@ -11,7 +11,8 @@ struct Pool;  // pool.h
 
 struct Tensor {
   int channels, height, width;
-  int64_t size, offset, gradientOffset;  // in floats
+  int64_t plane;                         // positions from one channel's map to the next
+  int64_t offset, gradientOffset;        // in floats
   int bn;                                // view: index into Executor::batchNorms or -1
   int relu;
 };

@@ -74,7 +74,7 @@ bool readTensors(Instance& in, Reader& r) {
   for (int i = 0; i < e.tensorCount; i++) {
     Tensor& t = e.tensors[i];
     t.channels = r.integer(); t.height = r.integer(); t.width = r.integer();
-    t.size = r.large(); t.offset = r.large(); t.gradientOffset = r.large();
+    t.plane = r.large(); t.offset = r.large(); t.gradientOffset = r.large();
     t.bn = r.integer(); t.relu = r.integer();
   }
   return true;

@@ -119,7 +119,7 @@ INLINE void reduceLanes(const V* v, float* out) {
 
 // Where block b of a tensor's channel starts.
 INLINE V* plane(float* arena, int64_t offset, const Tensor& t, int block, int channel) {
-  return (V*)(arena + offset) + (int64_t(block) * t.channels + channel) * t.height * t.width;
+  return (V*)(arena + offset) + (int64_t(block) * t.channels + channel) * t.plane;
 }
 
 INLINE int blocks(const Executor& e) { return e.replicas * e.blocksPerReplica; }

@@ -15,6 +15,7 @@ export interface LogicalTensor extends Shape {
 export interface PlacementOptions {
   /** Elements per channel and position: the batch, padding images included. */
   readonly elementsPerPosition: number;
+  readonly lanes: number;
   readonly training: boolean;
   readonly keepAll: boolean;
   /** Elements left free around every place. */
@@ -41,7 +42,8 @@ export function placeTensors(
   steps: readonly Step[],
   options: PlacementOptions,
 ): Placement {
-  const sizes = tensors.map((t) => t.channels * t.height * t.width * options.elementsPerPosition);
+  const planes = tensors.map((t) => planeOf(t, options.lanes));
+  const sizes = tensors.map((t, i) => t.channels * planes[i]! * options.elementsPerPosition);
   const birth = new Array<number>(tensors.length).fill(-1);
   const death = new Array<number>(tensors.length).fill(-1);
   const needsGradient = new Set<number>();
@@ -72,6 +74,7 @@ export function placeTensors(
   return {
     tensors: tensors.map((tensor, id) => ({
       ...tensor,
+      plane: planes[id]!,
       size: sizes[id]!,
       offset: activationPlaces.offsets[id]!,
       gradientOffset: needsGradient.has(id) ? gradientPlaces.offsets[id]! : -1,
@@ -79,6 +82,17 @@ export function placeTensors(
     activationSize: activationPlaces.size,
     gradientSize: gradientPlaces.size,
   };
+}
+
+/**
+ * Maps of a power of two of positions would all begin in the same sets of a cache, and the same rows of many channels
+ * evict each other; a sixteenth of a map between them, and an odd number of vectors, spreads them out.
+ */
+function planeOf({ height, width }: Shape, lanes: number): number {
+  const positions = height * width;
+  if (lanes === 1 || positions < 16) return positions;
+  const spread = positions + Math.floor(positions / 16);
+  return spread + 1 - (spread % 2);
 }
 
 function firstFit(spans: readonly Lifetime[], guard: number): { offsets: number[]; size: number } {
