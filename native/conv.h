@@ -39,7 +39,14 @@ struct StepTask {
   Step* s;
   int k;           // backward: which convolution
   int firstBlock;  // of this loop's tasks
+  bool add;        // backward: to the weight gradients of earlier loops
 };
+
+// Every other step goes through the blocks from the last to the first: what the step before left in the cache comes
+// first.
+INLINE int turned(const Executor& e, const Step& s, int block) {
+  return (&s - e.steps) % 2 ? blocks(e) - 1 - block : block;
+}
 
 INLINE int64_t groupWeights(const Conv& c) { return int64_t(perOut(c)) * perIn(c) * c.kernelH * c.kernelW; }
 
@@ -175,6 +182,7 @@ inline void convForwardTask(void* context, int task, int worker) {
   const Conv& c = s.convs[last];
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   ConvPlace p = convPlace(c, task, s.stripsForward, s.rowsForward, s.chunkForward);
+  p.block = turned(e, s, p.block);
   int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
   const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
   V* sums = (V*)e.scratch[worker];
@@ -367,7 +375,8 @@ inline void convBackwardTask(void* context, int task, int worker) {
   const Conv& c = s.convs[k];
   const Tensor& in = e.tensors[s.inputs[0]];
   ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
-  p.block += job.firstBlock;
+  const int64_t slot = int64_t(p.block) * c.strips + p.strip;
+  p.block = turned(e, s, p.block + job.firstBlock);
   const int inputs = perIn(c);
   BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
   const Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
@@ -384,12 +393,11 @@ inline void convBackwardTask(void* context, int task, int worker) {
     askGradient(requests, t, p.g0, 0);
     from = innerInput(e, s, p.block, k, need, b.channel, at, requests);
   }
-  const int64_t slot = int64_t(p.block - job.firstBlock) * c.strips + p.strip;
   for (int g = p.g0; g < p.g1; g++) {
     if (k == 0) fillGroup(e, c, in, p.block, g, need, at, b.channel);
     else for (int i = 0; i < inputs; i++) b.channel[i] = int(c.inMap[g * inputs + i] * from.stride);
     float* dw = c.partials + slot * weightCount(c) + g * groupWeights(c);
-    groupWeightGradient(t, g, from, b, grad, job.firstBlock > 0, dw);
+    groupWeightGradient(t, g, from, b, grad, job.add, dw);
     if (k == 0 && s.mode[0] == kNone) continue;
     Requests requests;
     if (g + 1 < p.g1) {
@@ -445,7 +453,7 @@ inline void convForward(Executor& e, Step& s) {
     startStatistics(e, *bn);
     bn->usedSlots = s.stripsForward;
   }
-  StepTask job{&e, &s, 0, 0};
+  StepTask job{&e, &s, 0, 0, false};
   parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job);
   if (bn) finishStatistics(e, *bn);
 }
@@ -467,12 +475,12 @@ inline void convBackward(Executor& e, Step& s) {
   int together = s.convCount == 1 ? blocks(e) : 1;
   for (int block = 0; block < blocks(e); block += together) {
     for (int k = s.convCount - 1; k >= 0; k--) {
-      StepTask job{&e, &s, k, block};
+      StepTask job{&e, &s, k, block, block > 0};
       parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job);
     }
   }
   for (int k = 0; k < s.convCount; k++) {
-    StepTask job{&e, &s, k, 0};
+    StepTask job{&e, &s, k, 0, false};
     Conv& c = s.convs[k];
     parallelFor(e.pool, int((weightCount(c) + kSumChunk - 1) / kSumChunk), sumPartialsTask, &job);
     if (c.bias >= 0) biasGradient(e, s, c);
