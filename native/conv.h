@@ -16,8 +16,8 @@ namespace IGC_ISA {
 namespace {
 
 // Scratch for the strips of one group, and the work worth handing to a thread, by measurement.
-constexpr int64_t kScratchBytes = 512 * 1024;
-constexpr int64_t kFirstScratchBytes = 128 * 1024;  // backward of a first convolution
+constexpr int64_t kScratchBytes = 640 * 1024;
+constexpr int64_t kFirstScratchBytes = 768 * 1024;  // backward of a first convolution
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
 constexpr int kMaxConvs = 40;
 
@@ -311,6 +311,10 @@ struct BackwardTask {
 // Outputs whose gradient is made ready at once, while the next ones' memory is asked for.
 constexpr int kGradFill = 4;
 
+// Pixels after which other weights take their turn: what one tile reads stays in L1, and adding up the lanes at its
+// end does not show.
+constexpr int kGradPositions = 128;
+
 INLINE void askGradient(Requests& requests, const BackwardTask& t, int g, int from) {
   const Conv& c = t.c;
   if (g >= c.groups || t.k != t.s.convCount - 1) return;
@@ -347,14 +351,12 @@ INLINE void groupWeightGradient(const BackwardTask& t, int g, const Planes& from
     for (int ky = 0; ky < c.kernelH; ky++)
       for (int kx = 0; kx < c.kernelW; kx++) b.column[j++] = b.channel[i] + ky * from.cols + kx;
   StripGradient strip{};
-  strip.x = from.at;
   strip.rowStep = int64_t(from.cols) * c.stride;
   strip.colStep = c.stride;
   strip.gradRow = int64_t(grad.cols) * c.stride;
   strip.gradCol = c.stride;
   bool flat = pointwise(c) && grad.cols == c.outWidth;
-  strip.rows = flat ? 1 : count;
-  strip.cols = flat ? count * c.outWidth : c.outWidth;
+  const bool nine = c.kernelH == 3 && c.kernelW == 3 && outputs < kGradOutputs;
   for (int o = 0; o < outputs; o += kGradFill) {
     int n = minimum(kGradFill, outputs - o);
     fillGradients(t, g, o, n, b.gradChannel);
@@ -362,8 +364,16 @@ INLINE void groupWeightGradient(const BackwardTask& t, int g, const Planes& from
     if (o + n < outputs) askGradient(requests, t, g, o + n);
     strip.requests = &requests;
     strip.gradChannel = n > 1 ? b.gradChannel[o + 1] - b.gradChannel[o] : 0;
-    strip.g = grad.at + b.gradChannel[o] + int64_t(t.p.rows.lo * c.stride - t.read.lo) * grad.cols + gradMargin(c);
-    weightGradient(strip, n, b.column, columns, c.kernelH == 3 && c.kernelW == 3, from.cols, add, dw + int64_t(o) * columns);
+    const V* g = grad.at + b.gradChannel[o] + int64_t(t.p.rows.lo * c.stride - t.read.lo) * grad.cols + gradMargin(c);
+    const int rows = maximum(1, kGradPositions / c.outWidth);
+    for (int r = 0; r < count; r += rows) {
+      int now = minimum(rows, count - r);
+      strip.x = from.at + r * strip.rowStep;
+      strip.g = g + r * strip.gradRow;
+      strip.rows = flat ? 1 : now;
+      strip.cols = flat ? now * c.outWidth : c.outWidth;
+      weightGradient(strip, n, b.column, columns, nine, from.cols, add || r > 0, dw + int64_t(o) * columns);
+    }
   }
 }
 

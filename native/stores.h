@@ -46,13 +46,11 @@ struct TensorStore {
     finish(a, bias ? bias + o : nullptr, relu);
     UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
     if (!center) return;
-    V k = splat(center[channel[o]]);
-    UNROLL for (int p = 0; p < P; p++) {
-      V d = a[p] - k;
-      if (partial) d *= mask;
-      sum.s += d;
-      sum.q += d * d;
-    }
+    V k = splat(center[channel[o]]), q[P];
+    UNROLL for (int p = 0; p < P; p++) a[p] = partial ? (a[p] - k) * mask : a[p] - k;
+    UNROLL for (int p = 0; p < P; p++) q[p] = a[p] * a[p];
+    sum.s += treeSum<P>(a);
+    sum.q += treeSum<P>(q);
   }
 };
 
@@ -96,19 +94,26 @@ struct GradientStore {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
     V* to = dx + at;
     const V* y = x + at;
-    if (k.relu && k.affine && k.sum) {
+    if (k.relu && k.affine && k.sum) {  // the most frequent
       UNROLL for (int p = 0; p < P; p++) a[p] = multiplyAdd(y[p], k.scale, k.shift) > 0.0f ? a[p] : V{};
       if (k.add) UNROLL for (int p = 0; p < P; p++) a[p] += to[p];
+      V q[P];
       UNROLL for (int p = 0; p < P; p++) {
         to[p] = a[p];
-        k.s0 += a[p];
-        k.s1 = multiplyAdd(a[p], y[p] - k.mean, k.s1);
+        q[p] = a[p] * (y[p] - k.mean);
       }
+      k.s0 += treeSum<P>(a);
+      k.s1 += treeSum<P>(q);
     } else if (!k.add && !k.needsValue()) {
       UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
     } else {
-      for (int p = 0; p < P; p++) to[p] = k(a[p], k.add ? to[p] : V{}, k.needsValue() ? y[p] : V{});
+      V copy[P];  // that the sums themselves stay in registers
+      UNROLL for (int p = 0; p < P; p++) copy[p] = a[p];
+      contribute(copy, to, y, P, k);
     }
+  }
+  static __attribute__((noinline)) void contribute(const V* g, V* to, const V* y, int n, Sums& k) {
+    for (int p = 0; p < n; p++) to[p] = k(g[p], k.add ? to[p] : V{}, k.needsValue() ? y[p] : V{});
   }
 };
 
