@@ -11,4 +11,6 @@ void parallelFor(Pool*, int count, Task, void* context);
 // One caller at a time may use a pool; whole steps are run under this lock.
 void lockPool(Pool*);
 void unlockPool(Pool*);
+// Of a clock that only goes forward.
+long long nanoseconds();
 }  // namespace igc
