@@ -13,7 +13,7 @@ const mayImport = {
   data: ['core'],
   formats: ['core', 'spec'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats'],
-  bench: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+  bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
   cli: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
 };
 

@@ -6,7 +6,7 @@ Reads one JSON object per line from standard input, answers one per line:
   {"do": "train" | "inference", "layout": "contiguous", "steps": 3}  ->  {"ms": [...]} or {"error": "..."}
   {"do": "memory"}  ->  {"peakBytes": ..., "startBytes": ...}: resident, now at most and before there was a network
 Layouts are contiguous and channels_last; and what torch's graph compilers make of it: compiled (torch.compile of
-2.x; inference with frozen weights) and, for inference, torchscript. The first step of a layout compiles.
+2.x; inference with frozen weights), before it torchscript for inference. The first step of a layout compiles.
 Letters: L primary partitions, M channels per primary partition after the block.
 """
 
@@ -157,7 +157,7 @@ def network(spec):
 HAS_COMPILE = hasattr(torch, "compile")
 LAYOUTS = {
     "train": ["contiguous", "channels_last"] + ["compiled"] * HAS_COMPILE,
-    "inference": ["contiguous", "channels_last", "torchscript"] + ["compiled"] * HAS_COMPILE,
+    "inference": ["contiguous", "channels_last", "compiled" if HAS_COMPILE else "torchscript"],
 }
 
 

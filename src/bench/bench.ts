@@ -3,13 +3,31 @@
  * `npm run bench -- step --net IGC-L24M2 --depth 20 --batch 64 --peer torch --json`: speed as a ratio against
  * named peers, interleaved in one run. Peers that are not there are said to be absent.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
+import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
+import { benchLayers, layersText } from './layers.ts';
 import { machineName } from './machine.ts';
-import { addNetworkFlags, type NetworkFlags, readNetworkFlags } from './network-flags.ts';
+import { benchMemory, memoryText } from './memory.ts';
+import {
+  addNetworkFlags,
+  type NetworkFlags,
+  positiveInteger,
+  readNetworkFlags,
+} from './network-flags.ts';
 import { type PeerName, peerNames, type Work, works } from './peer.ts';
+import type { Row } from './rows.ts';
+import { benchScaling, scalingText } from './scaling.ts';
 import { benchStep } from './step.ts';
 import { stepText } from './step-text.ts';
+import { benchTable } from './table.ts';
+import { tableChart } from './table-chart.ts';
+import { tableMarkdown } from './table-markdown.ts';
+
+const resultsFolder = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 
 interface StepFlags extends NetworkFlags {
   readonly peer: readonly PeerName[];
@@ -21,8 +39,46 @@ async function main(): Promise<void> {
     .description('speed beside named peers, interleaved in one run')
     .exitOverride()
     .configureOutput({ outputError: () => {} });
+  addTableCommand(program);
   addStepCommand(program);
+  addLayersCommand(program);
+  addMemoryCommand(program);
+  addScalingCommand(program);
   await program.parseAsync();
+}
+
+interface TableFlags {
+  readonly only?: string;
+  readonly rounds: number;
+  readonly threads: number;
+  readonly kernels: KernelChoice;
+  readonly output: string;
+  readonly json?: boolean;
+}
+
+function addTableCommand(program: Command): void {
+  program
+    .command('table', { isDefault: true })
+    .description('every row of the table, into <output>/<date>.json, .md and .svg')
+    .option('--only <part>', 'only rows whose id contains this; files are called <date>-<part>')
+    .option('--rounds <N>', 'interleaved rounds of each row', positiveInteger, 5)
+    .option('--threads <N>', 'threads of each side', positiveInteger, 2)
+    .addOption(new Option('--kernels <set>', 'our kernels').choices(kernelChoices).default('auto'))
+    .option('--output <dir>', 'where the results go', resultsFolder)
+    .option('--json', 'print JSON instead of Markdown')
+    .action(async (flags: TableFlags) => {
+      const onRow = ({ title }: Row) => process.stderr.write(`${title} …\n`);
+      const report = await benchTable({ ...flags, onRow });
+      const json = JSON.stringify(report, null, 2);
+      const markdown = tableMarkdown(report);
+      mkdirSync(flags.output, { recursive: true });
+      const part = flags.only === undefined ? '' : `-${flags.only}`;
+      const file = join(flags.output, `${report.date.slice(0, 10)}${part}`);
+      writeFileSync(`${file}.json`, `${json}\n`);
+      writeFileSync(`${file}.md`, markdown);
+      writeFileSync(`${file}.svg`, tableChart(report));
+      process.stdout.write(flags.json ? `${json}\n` : markdown);
+    });
 }
 
 function addStepCommand(program: Command): void {
@@ -41,6 +97,39 @@ function addStepCommand(program: Command): void {
       });
       print(flags, report, stepText);
     });
+}
+
+function addLayersCommand(program: Command): void {
+  const command = program
+    .command('layers')
+    .description('where the time goes, step by step of the plan');
+  addNetworkFlags(command)
+    .addOption(new Option('--work <which>', 'what runs').choices(works).default('train'))
+    .action((flags: NetworkFlags & { work: Work }) => {
+      print(flags, benchLayers({ ...flags, ...readNetworkFlags(flags) }), layersText);
+    });
+}
+
+function addMemoryCommand(program: Command): void {
+  const command = program
+    .command('memory')
+    .description('resident bytes of training at most, ours and PyTorch’s');
+  addNetworkFlags(command)
+    .addOption(new Option('--peer <names...>', 'peers').choices(['torch']).default([]))
+    .action(async (flags: NetworkFlags & { peer: readonly string[] }) => {
+      const withTorch = flags.peer.includes('torch');
+      const report = await benchMemory({ ...flags, ...readNetworkFlags(flags), withTorch });
+      print(flags, report, memoryText);
+    });
+}
+
+function addScalingCommand(program: Command): void {
+  const command = program
+    .command('scaling')
+    .description('a training step on --threads against one, beside the FMA peak’s');
+  addNetworkFlags(command).action(async (flags: NetworkFlags) => {
+    print(flags, await benchScaling({ ...flags, ...readNetworkFlags(flags) }), scalingText);
+  });
 }
 
 /** The report with date and machine as JSON, or as text for people. */

@@ -10,6 +10,8 @@ export interface Contender {
   readonly who: string;
   /** Milliseconds of each of `steps` steps, or the reason for which there are none. */
   time(steps: number): Promise<readonly number[] | string> | readonly number[];
+  /** What the machine reaches just now; asked right before and right after. */
+  peak?(): number;
 }
 
 export interface RoundOptions {
@@ -23,6 +25,8 @@ export interface RoundOptions {
 export interface Measured {
   /** Milliseconds per step, the median of each round, by contender. */
   readonly times: Readonly<Record<string, readonly number[]>>;
+  /** The machine's peak beside those times, the mean of before and after, where a contender asks for it. */
+  readonly peaks: Readonly<Record<string, readonly number[]>>;
   /** Who cannot run, and why. */
   readonly failed: Readonly<Record<string, string>>;
 }
@@ -40,21 +44,28 @@ export async function measureRounds(
     await sleep(settleMs);
     const steps = await warmUp(contender, budgetMs);
     if (typeof steps === 'string') failed[contender.who] = steps;
-    else entries.push({ ...contender, steps, ms: [] as number[] });
+    else entries.push({ ...contender, steps, ms: [] as number[], peaks: [] as number[] });
   }
   for (let round = 0; round < rounds; round++) {
     if (between) {
       await sleep(settleMs);
       between();
     }
-    for (const { time, steps, ms } of entries) {
+    for (const { who, time, peak, steps, ms, peaks } of entries) {
       await sleep(settleMs);
+      const before = peak?.();
       const taken = await time(steps);
-      if (typeof taken === 'string') throw new Error(taken);
+      const after = peak?.();
+      if (typeof taken === 'string') throw new Error(`${who}: ${taken}`);
       ms.push(median(taken));
+      if (before !== undefined && after !== undefined) peaks.push((before + after) / 2);
     }
   }
-  return { times: Object.fromEntries(entries.map(({ who, ms }) => [who, ms])), failed };
+  return {
+    times: Object.fromEntries(entries.map(({ who, ms }) => [who, ms])),
+    peaks: Object.fromEntries(entries.map(({ who, peaks }) => [who, peaks])),
+    failed,
+  };
 }
 
 /** How many steps fit into the budget, told by the second step; the first may compile. */

@@ -1,16 +1,14 @@
 /** The reports of `bench step` for people. */
+import { peaksText } from './machine.ts';
 import type { Comparison, StepBenchReport } from './step.ts';
 
 /** A line for everybody who was measured, and for everybody who was not. */
 export function stepText(report: StepBenchReport, machine: string): string {
   const { net, depth, batch, threads, kernels, rounds, peaks } = report;
   const head = `${net} D=${depth}, batch ${batch}, ${threads} threads, ${kernels}, ${machine}; median of ${rounds} rounds (slowest to fastest)`;
-  const peak = peaks && [
-    `${'peak'.padEnd(10)} ${peaks.fmaGflops.toFixed(0)} GFLOP/s in registers, ${peaks.readGbytes.toFixed(0)} GB/s read, ${peaks.copyGbytes.toFixed(0)} GB/s copied`,
-  ];
   return [
     head,
-    ...(peak ?? []),
+    ...(peaks ? [peaksText(peaks)] : []),
     ...(report.train ? comparisonLines('train', report.train, batch) : []),
     ...(report.inference ? comparisonLines('inference', report.inference, batch) : []),
     ...report.absent.map(({ name, reason }) => `${name}: absent (${reason})`),

@@ -4,7 +4,7 @@ import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import { type NamedNetwork, namedNetwork } from '../spec/named-networks.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { countCost } from '../theory/cost.ts';
-import { type MachinePeaks, peakMeter } from './machine.ts';
+import { type MachinePeaks, type PeakMeter, peakMeter } from './machine.ts';
 import { ownWork } from './own-work.ts';
 import { type Absence, type PeerName, type Work, works } from './peer.ts';
 import { startPeers } from './peers.ts';
@@ -34,8 +34,9 @@ export interface Comparison {
   /** The best layout and version of each peer. */
   readonly peers: Readonly<Record<string, number>>;
   readonly ratios: Readonly<Record<string, number>>;
-  /** Ours: 10⁹ floating-point operations a second, two per MAC, and its share of the peak. */
+  /** Ours: 10⁹ floating-point operations a second, two per MAC. */
   readonly gflops: number;
+  /** Of the FMA peak just before and after, the median of the rounds; null where kernels are not native. */
   readonly shareOfPeak: number | null;
   /** By `ours` and `<peer>/<version>/<layout>`. */
   readonly spread: Readonly<Record<string, Rate>>;
@@ -60,7 +61,7 @@ export interface StepBenchReport {
 }
 
 /** Milliseconds that each contender may take of a round. */
-const budgetMs = 1500;
+const budgetMs = 1000;
 
 /** The network that a command names. */
 export function chosenNetwork({ imgSize, ...network }: NetworkChoice): NetSpec {
@@ -79,15 +80,11 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRep
   const macs = countCost(spec, 'all').macs;
   try {
     for (const [work, { step }] of own) {
-      const contenders = [ownContender(step), ...peerContenders(started.peers, work)];
-      const between = meter?.measure;
-      const measured = await measureRounds(contenders, {
-        rounds,
-        budgetMs,
-        ...(between && { between }),
-      });
+      const contenders = [ownContender(step, meter), ...peerContenders(started.peers, work)];
+      const between = () => meter?.streams();
+      const measured = await measureRounds(contenders, { rounds, budgetMs, between });
       const operations = 2 * macs * (work === 'train' ? 3 : 1);
-      reports[work] = compare(measured, { batch, operations, peak: meter?.peaks().fmaGflops });
+      reports[work] = compare(measured, batch, operations);
     }
   } finally {
     await started.close();
@@ -107,10 +104,15 @@ export async function benchStep(options: StepBenchOptions): Promise<StepBenchRep
   };
 }
 
-/** Us, by a function that does one step. */
-export function ownContender(step: () => void, who = 'ours'): Contender {
+/** Us, by a function that does one step, with the machine's peak beside it. */
+export function ownContender(
+  step: () => void,
+  meter: PeakMeter | undefined,
+  who = 'ours',
+): Contender {
   return {
     who,
+    ...(meter && { peak: meter.fma }),
     time: (steps) =>
       Array.from({ length: steps }, () => {
         const start = performance.now();
@@ -132,26 +134,32 @@ function peerContenders(
   );
 }
 
-interface Scale {
-  readonly batch: number;
-  /** Floating-point operations of one image. */
-  readonly operations: number;
-  /** 10⁹ operations a second. */
-  readonly peak: number | undefined;
-}
-
-function compare({ times, failed }: Measured, { batch, operations, peak }: Scale): Comparison {
+/** `operations`: floating-point operations of one image. */
+function compare(
+  { times, peaks, failed }: Measured,
+  batch: number,
+  operations: number,
+): Comparison {
   const entries = Object.entries(times);
   const spread = Object.fromEntries(entries.map(([who, ms]) => [who, rateOf(ms, batch)]));
   const ours = spread.ours!.median;
-  const peers: Record<string, number> = {};
+  const rates: Record<string, number> = {};
   for (const [who, rate] of Object.entries(spread)) {
     const peer = who.split('/')[0]!;
-    if (peer !== 'ours') peers[peer] = Math.max(peers[peer] ?? 0, rate.median);
+    if (peer !== 'ours') rates[peer] = Math.max(rates[peer] ?? 0, rate.median);
   }
-  const ratios = Object.fromEntries(Object.entries(peers).map(([who, rate]) => [who, ours / rate]));
-  const gflops = (ours * operations) / 1e9;
+  const ratios = Object.fromEntries(Object.entries(rates).map(([who, rate]) => [who, ours / rate]));
+  const gflopsOf = (ms: number) => (batch * operations) / ms / 1e6;
+  const shares = (peaks.ours ?? []).map((peak, round) => gflopsOf(times.ours![round]!) / peak);
   const stepMs = Object.fromEntries(entries.map(([who, ms]) => [who, median(ms)]));
-  const shareOfPeak = peak === undefined ? null : gflops / peak;
-  return { ours, peers, ratios, gflops, shareOfPeak, spread, stepMs, failed };
+  return {
+    ours,
+    peers: rates,
+    ratios,
+    gflops: gflopsOf(stepMs.ours!),
+    shareOfPeak: shares.length === 0 ? null : median(shares),
+    spread,
+    stepMs,
+    failed,
+  };
 }
