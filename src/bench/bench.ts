@@ -61,7 +61,7 @@ function addTableCommand(program: Command): void {
     .command('table', { isDefault: true })
     .description('every row of the table, into <output>/<date>.json, .md and .svg')
     .option('--only <part>', 'only rows whose id contains this; files are called <date>-<part>')
-    .option('--rounds <N>', 'interleaved rounds of each row', positiveInteger, 5)
+    .option('--rounds <N>', 'interleaved rounds of each row', positiveInteger, 3)
     .option('--threads <N>', 'threads of each side', positiveInteger, 2)
     .addOption(new Option('--kernels <set>', 'our kernels').choices(kernelChoices).default('auto'))
     .option('--output <dir>', 'where the results go', resultsFolder)

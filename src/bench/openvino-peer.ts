@@ -1,17 +1,14 @@
 /** OpenVINO as a peer, where a python has it. */
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { startOnOnnxFiles } from './onnx-files.ts';
 import { type Absence, type Peer, type PeerSetting, startPeer } from './peer.ts';
-import { startProcess } from './peer-process.ts';
+import { hasModule, startProcess } from './peer-process.ts';
 
 const script = fileURLToPath(new URL('../../bench/openvino_peer.py', import.meta.url));
 
 export async function startOpenvino(setting: PeerSetting): Promise<Peer | Absence> {
   const candidates = [process.env.IGCNET_OPENVINO_PYTHON, '/usr/bin/python3', 'python3'];
-  const python = candidates.find(
-    (path) => path && spawnSync(path, ['-c', 'import openvino'], { timeout: 60_000 }).status === 0,
-  );
+  const python = candidates.find((path) => path && hasModule(path, 'openvino'));
   if (!python) {
     const reason = 'no python3 with openvino; IGCNET_OPENVINO_PYTHON names one';
     return { name: 'openvino', reason };

@@ -1,5 +1,5 @@
 /** A peer in a process of its own, asked one JSON object per line. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 export type Answer = Readonly<Record<string, unknown>>;
@@ -39,6 +39,12 @@ export function startProcess(
       await ended;
     },
   };
+}
+
+/** Is it a python that has this module? It is not imported to find out. */
+export function hasModule(python: string, name: string): boolean {
+  const script = `import importlib.util as u; assert u.find_spec("${name}")`;
+  return spawnSync(python, ['-c', script], { timeout: 60_000 }).status === 0;
 }
 
 /** The line of a stack trace or traceback that says what went wrong. */

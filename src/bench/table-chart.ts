@@ -36,13 +36,11 @@ export function tableChart(report: TableReport): string {
   const { machine, threads, rounds, date } = report;
   const title = 'igcnet beside the fastest other engine: times as fast';
   const subtitle = `${machine}, ${threads} threads, medians of ${rounds} interleaved rounds, ${date.slice(0, 10)}; logarithmic scale`;
-  const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
-  const shown = ticks.filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
   const parts = [
     svgText(title, { x: 16, y: 30, 'font-size': 18, 'font-weight': 600 }),
     svgText(subtitle, { x: 16, y: 52, 'font-size': 12, fill: faint }),
     legend(),
-    ...shown.flatMap((tick) => tickParts(tick, x(tick), height)),
+    ...chooseTicks(low, high, x).flatMap((tick) => tickParts(tick, x(tick), height)),
     ...bars.flatMap((bar, i) => barParts(bar, top + i * rowHeight, x)),
   ];
   const description = bars
@@ -78,6 +76,18 @@ function legend(): string {
     svgElement('rect', { x: 306, y: y - 12, width: 3, height: 16, fill: 'currentColor' }),
     word(316, 'goal against that peer'),
   ].join('');
+}
+
+/** Powers of ten first, then what finds room between them. */
+function chooseTicks(low: number, high: number, x: (ratio: number) => number): readonly number[] {
+  const room = 36;
+  const candidates = [1, 10, 0.1, 100, 1000, 0.01, 2, 5, 0.5, 0.2, 20, 50, 200, 500];
+  const chosen: number[] = [];
+  for (const tick of candidates) {
+    if (Math.log10(tick) < low || Math.log10(tick) > high) continue;
+    if (chosen.every((other) => Math.abs(x(other) - x(tick)) >= room)) chosen.push(tick);
+  }
+  return chosen;
 }
 
 function tickParts(tick: number, x: number, height: number): readonly string[] {

@@ -1,6 +1,7 @@
 /** The table of `npm run bench` as Markdown: a summary that fits a README, then everything that was measured. */
 import { formatBytes } from '../draw/text-table.ts';
 import { peaksText } from './machine.ts';
+import type { MemoryReport } from './memory.ts';
 import type { StepBenchReport } from './step.ts';
 import { bestOf, type GoalResult, type RowResult, type TableReport } from './table.ts';
 import { figureText, goalText, peerText, percent, rateText, significant } from './words.ts';
@@ -34,9 +35,9 @@ function introduction({ machine, cores, node, threads, rounds, rows }: TableRepo
         .map(([name, version]) => `${peerText(name)} ${version}`),
     ),
   );
-  const kernels = [...new Set(steps.map((step) => step.kernels))].join(', ');
+  const kernels = new Set(rows.flatMap((row) => ('report' in row ? [row.report.kernels] : [])));
   return [
-    `${machine}, ${cores} cores, ${threads} threads on every side unless said otherwise; igcnet with ${kernels || 'no kernels'} in Node ${node}.`,
+    `${machine}, ${cores} cores, ${threads} threads on every side unless said otherwise; igcnet (${[...kernels].join(', ') || 'not measured'}) in Node ${node}.`,
     `Medians of ${rounds} interleaved rounds (slowest to fastest); every peer in its fastest layout, its own compiler included.`,
     ...(versions.size > 0 ? [`Peers: ${[...versions].join('; ')}.`] : []),
     ...(peak ? [`The machine’s ${peaksText(peak)}.`] : []),
@@ -111,6 +112,7 @@ function goalsCell(goals: readonly GoalResult[]): string {
 /** Everybody who was measured, in every layout. */
 function detailTable(rows: readonly RowResult[]): string[] {
   const lines = rows.flatMap((row) => {
+    if (row.kind === 'memory') return memoryLines(row.title, row.report);
     if (row.kind !== 'step') return [];
     const { batch } = row.report;
     const { spread, ours } = row.report[row.work]!;
@@ -120,7 +122,16 @@ function detailTable(rows: readonly RowResult[]): string[] {
       return `| ${row.title} | ${name} | ${rateText(rate, batch)} | ${ratio} |`;
     });
   });
-  return ['| work | engine | speed | igcnet is |', '|---|---|---|---|', ...lines];
+  return ['| work | engine | measured | igcnet is |', '|---|---|---|---|', ...lines];
+}
+
+function memoryLines(title: string, { processes, kernels }: MemoryReport): string[] {
+  const ours = processes.ours!.peakBytes;
+  return Object.entries(processes).map(([who, { peakBytes }]) => {
+    const name = who === 'ours' ? `igcnet, ${kernels}` : peerText(who);
+    const share = who === 'ours' ? '' : `${(ours / peakBytes).toFixed(2)} of it`;
+    return `| ${title} | ${name} | ${formatBytes(peakBytes)} | ${share} |`;
+  });
 }
 
 /** Who is absent, what could not run, and why. */

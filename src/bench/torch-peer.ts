@@ -1,18 +1,16 @@
 /** PyTorch as a peer: every python that has it, each in a process that builds the same network. */
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { internalError } from '../core/errors.ts';
 import { countCost } from '../theory/cost.ts';
 import { type Absence, type Peer, type PeerSetting, startPeer } from './peer.ts';
-import { startProcess } from './peer-process.ts';
+import { hasModule, startProcess } from './peer-process.ts';
 
 const script = fileURLToPath(new URL('../../bench/torch_peer.py', import.meta.url));
 
-/** Pythons that import torch: those of IGCNET_TORCH_PYTHON (separated by `:`) and the system's. */
+/** Pythons that have torch: those of IGCNET_TORCH_PYTHON (separated by `:`) and the system's. */
 export function findTorchPythons(): readonly string[] {
   const given = (process.env.IGCNET_TORCH_PYTHON ?? '').split(':').filter((path) => path !== '');
-  const hasTorch = (python: string) =>
-    spawnSync(python, ['-c', 'import torch'], { timeout: 60_000 }).status === 0;
+  const hasTorch = (python: string) => hasModule(python, 'torch');
   const system = ['/usr/bin/python3', 'python3'].find(hasTorch);
   const pythons = [...given.filter(hasTorch), ...(system ? [system] : [])];
   return [...new Set(pythons)];
