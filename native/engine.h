@@ -11,7 +11,8 @@ struct Pool;  // pool.h
 
 struct Tensor {
   int channels, height, width;
-  int64_t size, offset, gradientOffset;  // in floats
+  int64_t plane;                         // positions from one channel's map to the next
+  int64_t offset, gradientOffset;        // in floats
   int bn;                                // view: index into Executor::batchNorms or -1
   int relu;
 };
@@ -80,6 +81,7 @@ struct Executor {
   Pool* pool;
   float* between[2];                     // gradients of fleeting results, one block each, in turns
   int64_t betweenSize;                   // floats
+  int64_t betweenShape[2][4];            // how they lie now
   float** scratch;                       // one per worker
   int64_t scratchSize;                   // floats
   int hasLoss;

@@ -20,13 +20,15 @@ int64_t planSteps(Executor* e) {
 
 // Images [count][C][H][W] <-> lanes.
 void readTensor(const Executor* e, const float* arena, int64_t offset, const Tensor& t, int count, float* out) {
-  int64_t n = int64_t(t.channels) * t.height * t.width;
+  int64_t n = positions(t);
   for (int b = 0; b < blocks(*e); b++) {
     const float* from = (const float*)plane(const_cast<float*>(arena), offset, t, b, 0);
     int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
     int images = minimum(perReplica - b % e->blocksPerReplica * LANES, count - first);
     for (int lane = 0; lane < LANES && lane < images; lane++)
-      for (int64_t i = 0; i < n; i++) out[(first + lane) * n + i] = from[i * LANES + lane];
+      for (int c = 0; c < t.channels; c++)
+        for (int64_t i = 0; i < n; i++)
+          out[(int64_t(first + lane) * t.channels + c) * n + i] = from[(c * t.plane + i) * LANES + lane];
   }
 }
 

@@ -8,6 +8,10 @@ namespace igc {
 namespace IGC_ISA {
 namespace {
 
+#if defined(__wasm__)
+constexpr decltype(nullptr) fmaRate = nullptr, streamRates = nullptr;  // without a clock
+#else
+
 // Independent sums: enough to hide the latency of the multiply-adds, few enough for the registers.
 constexpr int kSums = LANES == 16 ? 24 : 12;
 constexpr int kRepeats = 4096;
@@ -87,6 +91,8 @@ void streamRates(Pool* pool, float* buffer, int64_t floats, float* sinks, double
   *read = rate({nullptr, vectors, all, sinks}, double(all) * sizeof(V));
   *copy = rate({vectors + half, vectors, half, nullptr}, double(2 * half) * sizeof(V));
 }
+
+#endif
 
 }  // namespace
 }  // namespace IGC_ISA

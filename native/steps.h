@@ -86,7 +86,7 @@ inline void permuteBackwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[job.s->output];
   const V* g = plane(e.gradients, out.gradientOffset, out, block, 0);
-  int64_t n = positions(out);
+  int64_t n = out.plane;
   contribute(e, *job.s, 0, block, c, [&](int64_t i) {
     V sum{};
     for (int o = 0; o < out.channels; o++)
@@ -184,7 +184,7 @@ INLINE V largest(const Window& w, int width, F value) {
   for (int y = w.y0; y < w.y1; y++)
     for (int x = w.x0; x < w.x1; x++) {
       V v = value(y * width + x);
-      best = (v > best) | (v != v) ? v : best;
+      best = ((v > best) | (v != v)) ? v : best;
     }
   return best;
 }

@@ -1,5 +1,5 @@
 /**
- * A plan as one array of numbers, in the order in which native/addon.cc reads it. Nothing is decided here.
+ * A plan as one array of numbers, in the order in which native/instance.cc reads it. Nothing is decided here.
  */
 import { internalError } from '../core/errors.ts';
 import {
@@ -81,7 +81,7 @@ export function encodePlan(plan: Plan): Float64Array {
     plan.gradientSize,
   ];
   for (const t of plan.tensors) {
-    numbers.push(t.channels, t.height, t.width, t.size, t.offset, t.gradientOffset);
+    numbers.push(t.channels, t.height, t.width, t.plane, t.offset, t.gradientOffset);
     numbers.push(t.read.bn, Number(t.read.relu));
   }
   const positions = positionsOfBatchNorms(plan);

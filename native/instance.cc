@@ -1,0 +1,234 @@
+#include "instance.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "pool.h"
+
+namespace igc {
+
+namespace {
+
+constexpr int64_t kVector = 64, kHugePage = int64_t(1) << 21;
+
+MemoryCount counted{};
+
+void count(int64_t allocations, int64_t bytes) {
+  __atomic_fetch_add(&counted.allocations, allocations, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&counted.bytes, bytes, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+MemoryCount memoryCount() {
+  return {__atomic_load_n(&counted.allocations, __ATOMIC_RELAXED), __atomic_load_n(&counted.bytes, __ATOMIC_RELAXED)};
+}
+
+void* Arena::take(int64_t wanted) {
+  int64_t alignment = wanted >= kHugePage ? kHugePage : kVector;
+  int64_t bytes = (wanted + alignment - 1) / alignment * alignment;
+  void* pointer = std::aligned_alloc(size_t(alignment), size_t(bytes));
+  if (!pointer) return nullptr;
+#if defined(MADV_HUGEPAGE)
+  if (alignment == kHugePage) madvise(pointer, size_t(bytes), MADV_HUGEPAGE);
+#endif
+  std::memset(pointer, 0, size_t(bytes));
+  pieces_ = new Piece{pointer, bytes, pieces_};
+  count(1, bytes);
+  return pointer;
+}
+
+void Arena::release() {
+  while (pieces_) {
+    Piece* piece = pieces_;
+    pieces_ = piece->next;
+    std::free(piece->pointer);
+    count(0, -piece->bytes);
+    delete piece;
+  }
+}
+
+namespace {
+
+// Reads the encoded plan number by number.
+struct Reader {
+  const double* p;
+  double real() { return *p++; }
+  int integer() { return int(*p++); }
+  int64_t large() { return int64_t(*p++); }
+  int* integers(Arena& arena, int count) {
+    int* out = arena.make<int>(count);
+    for (int i = 0; i < count; i++) out[i] = integer();
+    return out;
+  }
+};
+
+bool readTensors(Instance& in, Reader& r) {
+  Executor& e = in.e;
+  e.tensors = in.arena.make<Tensor>(e.tensorCount);
+  if (!e.tensors) return false;
+  for (int i = 0; i < e.tensorCount; i++) {
+    Tensor& t = e.tensors[i];
+    t.channels = r.integer(); t.height = r.integer(); t.width = r.integer();
+    t.plane = r.large(); t.offset = r.large(); t.gradientOffset = r.large();
+    t.bn = r.integer(); t.relu = r.integer();
+  }
+  return true;
+}
+
+bool readBatchNorms(Instance& in, Reader& r) {
+  Executor& e = in.e;
+  e.batchNorms = in.arena.make<BatchNorm>(e.batchNormCount);
+  for (int i = 0; i < e.batchNormCount; i++) {
+    BatchNorm& bn = e.batchNorms[i];
+    bn.channels = r.integer();
+    bn.epsilon = r.real();
+    bn.gamma = r.large(); bn.beta = r.large(); bn.runningMean = r.large(); bn.runningVariance = r.large();
+    bn.count = r.large();
+    float** const fields[] = {&bn.mean, &bn.inverseStd, &bn.scale, &bn.shift, &bn.c1, &bn.c2};
+    for (float** field : fields)
+      if (!(*field = in.arena.make<float>(int64_t(e.replicas) * bn.channels))) return false;
+    bn.center = in.arena.make<float>(bn.channels);
+  }
+  return true;
+}
+
+// The distinct tensor channels each group of a convolution reads.
+void findSources(Arena& arena, Conv& c) {
+  int perIn = c.inChannels / c.groups;
+  c.sources = arena.make<int>(c.inChannels);
+  c.sourceOf = arena.make<int>(c.inChannels);
+  c.sourceCount = arena.make<int>(c.groups);
+  for (int g = 0; g < c.groups; g++) {
+    int *sources = c.sources + g * perIn, count = 0;
+    for (int i = g * perIn; i < (g + 1) * perIn; i++) {
+      int at = 0;
+      while (at < count && sources[at] != c.inMap[i]) at++;
+      if (at == count) sources[count++] = c.inMap[i];
+      c.sourceOf[i] = at;
+    }
+    c.sourceCount[g] = count;
+  }
+}
+
+// Maps follow from the input's to the output's; only fleeting results bring their own.
+void readConvs(Instance& in, Reader& r, Step& s) {
+  const Tensor &input = in.e.tensors[s.inputs[0]], &output = in.e.tensors[s.output];
+  s.convCount = r.integer();
+  s.convs = in.arena.make<Conv>(s.convCount);
+  int height = input.height, width = input.width;
+  for (int k = 0; k < s.convCount; k++) {
+    Conv& c = s.convs[k];
+    c.weight = r.large(); c.bias = r.large();
+    c.inChannels = r.integer(); c.outChannels = r.integer(); c.groups = r.integer();
+    c.kernelH = r.integer(); c.kernelW = r.integer(); c.stride = r.integer(); c.padH = r.integer(); c.padW = r.integer();
+    c.bn = r.integer(); c.relu = r.integer();
+    c.inMap = r.integers(in.arena, c.inChannels);
+    c.outMap = r.integers(in.arena, c.outChannels);
+    bool last = k == s.convCount - 1;
+    c.inHeight = height; c.inWidth = width;
+    c.outHeight = height = last ? output.height : r.integer();
+    c.outWidth = width = last ? output.width : r.integer();
+    findSources(in.arena, c);
+  }
+}
+
+bool readSteps(Instance& in, Reader& r) {
+  Executor& e = in.e;
+  e.steps = in.arena.make<Step>(e.stepCount);
+  e.forwardTimes = in.arena.make<int64_t>(e.stepCount);
+  e.backwardTimes = in.arena.make<int64_t>(e.stepCount);
+  for (int i = 0; i < e.stepCount; i++) {
+    Step& s = e.steps[i];
+    s.kind = r.integer();
+    s.output = r.integer();
+    s.inputCount = r.integer();
+    for (int k = 0; k < s.inputCount; k++) { s.inputs[k] = r.integer(); s.mode[k] = r.integer(); s.complete[k] = r.integer(); }
+    switch (s.kind) {
+      case kConv: readConvs(in, r, s); break;
+      case kPermute: s.map = r.integers(in.arena, e.tensors[s.output].channels); break;
+      case kBatchNorm: s.bn = r.integer(); break;
+      case kAdd: s.relu = r.integer(); break;
+      case kAveragePool: s.kernelH = r.integer(); s.kernelW = r.integer(); s.stride = r.integer(); break;
+      case kMaxPool: s.kernelH = r.integer(); s.kernelW = r.integer(); s.stride = r.integer(); s.padH = r.integer(); s.padW = r.integer(); break;
+      case kLoss: s.classes = r.integer(); s.smoothing = r.real(); e.hasLoss = 1; break;
+    }
+  }
+  return true;
+}
+
+bool allocateConv(Instance& in, Conv& c) {
+  int64_t weights = int64_t(c.outChannels) * (c.inChannels / c.groups) * c.kernelH * c.kernelW;
+  if (!(c.packed = in.arena.make<float>(weights))) return false;
+  if (c.bn >= 0 && !(c.finish = in.arena.make<float>(c.outChannels))) return false;
+  if (!in.e.training) return true;
+  return (c.packedBackward = in.arena.make<float>(weights)) && (c.partials = in.arena.make<float>(weights * c.partialSlots));
+}
+
+// Memory whose size follows from the kernels' own choice of strips.
+bool allocateWork(Instance& in) {
+  Executor& e = in.e;
+  Arena& arena = in.arena;
+  e.scratchSize = in.kernels->plan(&e);
+  int threads = poolThreads(e.pool), blocks = e.replicas * e.blocksPerReplica, mostStrips = 1;
+  e.scratch = arena.make<float*>(threads);
+  for (int i = 0; i < threads; i++) if (!(e.scratch[i] = arena.make<float>(e.scratchSize))) return false;
+  for (int i = 0; i < e.stepCount; i++) {
+    Step& s = e.steps[i];
+    if (s.kind != kConv) continue;
+    if (s.stripsForward > mostStrips) mostStrips = s.stripsForward;
+    if (s.convs[0].strips > mostStrips) mostStrips = s.convs[0].strips;
+    for (int k = 0; k < s.convCount; k++) if (!allocateConv(in, s.convs[k])) return false;
+  }
+  for (float*& between : e.between) if (e.betweenSize > 0 && !(between = arena.make<float>(e.betweenSize))) return false;
+  for (int i = 0; i < e.batchNormCount; i++) {
+    BatchNorm& bn = e.batchNorms[i];
+    bn.slots = mostStrips;
+    bn.sums = arena.make<double>(int64_t(blocks) * mostStrips * bn.channels * 2);
+    if (!bn.sums) return false;
+  }
+  return true;
+}
+
+void fillWithNaN(float* values, int64_t n) {
+  for (int64_t i = 0; i < n; i++) values[i] = __builtin_nanf("");
+}
+
+}  // namespace
+
+bool instantiate(Instance& in, const double* program, const ModelArrays& model, bool poison) {
+  Executor& e = in.e;
+  Reader r{program};
+  e.training = r.integer(); e.batch = r.integer(); e.replicas = r.integer();
+  e.lanes = r.integer(); e.blocksPerReplica = r.integer();
+  e.tensorCount = r.integer(); e.batchNormCount = r.integer(); e.stepCount = r.integer();
+  e.input = r.integer(); e.output = r.integer();
+  in.activationSize = r.large(); in.gradientSize = r.large();
+  e.count = e.batch;
+  e.parameters = model.parameters;
+  e.parameterGradients = model.gradients;
+  e.state = model.state;
+  e.losses = in.arena.make<double>(e.batch);
+  e.labels = in.arena.make<int>(e.batch);
+  e.activations = in.arena.make<float>(in.activationSize);
+  e.gradients = in.arena.make<float>(in.gradientSize);
+  bool enough = e.activations && e.gradients && e.losses && e.labels && readTensors(in, r) && readBatchNorms(in, r) &&
+                readSteps(in, r) && allocateWork(in);
+  if (!enough) return false;
+  if (poison) {
+    fillWithNaN(e.activations, in.activationSize);
+    fillWithNaN(e.gradients, in.gradientSize);
+  }
+  if (!e.training) {
+    lockPool(e.pool);
+    in.kernels->prepare(&e);
+    unlockPool(e.pool);
+  }
+  return true;
+}
+
+}  // namespace igc
