@@ -126,6 +126,14 @@ napi_value SetBatch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value Prepare(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  auto* in = external<Instance>(env, a.v[0]);
+  Turn turn(in);
+  if (!in->e.training) in->kernels->prepare(&in->e);
+  return nullptr;
+}
+
 napi_value Forward(napi_env env, napi_callback_info info) {
   Arguments a(env, info);
   auto* in = external<Bound>(env, a.v[0]);
@@ -249,9 +257,9 @@ napi_value Memory(napi_env env, napi_callback_info) {
 NAPI_MODULE_INIT() {
   const struct { const char* name; napi_callback call; } functions[] = {
       {"isaLanes", IsaLanes}, {"createPool", CreatePool}, {"instantiate", Instantiate}, {"setBatch", SetBatch},
-      {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
-      {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory}, {"stepTimes", StepTimes},
-      {"measureMachine", MeasureMachine}};
+      {"prepare", Prepare}, {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
+      {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory},
+      {"stepTimes", StepTimes}, {"measureMachine", MeasureMachine}};
   for (const auto& f : functions) {
     napi_value value;
     if (napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.call, nullptr, &value) != napi_ok ||

@@ -18,36 +18,30 @@ constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
 #endif
 
-// Memory that will be needed soon, asked for a few lines at a time while something is computed: the same bytes of
-// some channels, one channel after the other.
+// Memory that will be needed soon, asked for a few lines at each call of a register tile: the same bytes of some
+// channels, one channel after the other.
 struct Ahead {
   const char* base;    // in channel 0
   const int* channel;
   int channels;
-  int64_t planeBytes, lines, next;
+  int64_t planeBytes, lines, next, perCall;
 };
 struct Requests {
-  static constexpr int kLine = 64, kMost = 3;
+  static constexpr int kLine = 64, kMost = 4;
   Ahead list[kMost];
   int count = 0;
-  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors) {
-    int64_t size = sizeof(V);
-    list[count++] = {(const char*)base, channel, channels, planeSize * size, (vectors * size + kLine - 1) / kLine, 0};
+  // `vectors` of each channel, in equal parts over so many calls.
+  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors, int64_t calls) {
+    int64_t size = sizeof(V), lines = (vectors * size + kLine - 1) / kLine;
+    list[count++] = {(const char*)base, channel, channels, planeSize * size, lines, 0, lines * channels / calls + 1};
   }
-  // Lines to ask for at each of so many calls.
-  INLINE int64_t share(int64_t calls) const {
-    int64_t lines = 0;
-    for (int i = 0; i < count; i++) lines += list[i].channels * list[i].lines;
-    return lines == 0 ? 0 : lines / calls + 1;
-  }
-  INLINE void ask(int64_t n) {
+  INLINE void ask() {
 #if !defined(__wasm__)
-    while (count > 0 && n > 0) {
-      Ahead& a = list[count - 1];
-      if (a.channels <= 0) {
-        count--;
-        continue;
-      }
+    for (int i = 0; i < count; i++) askFor(list[i]);
+#endif
+  }
+  static INLINE void askFor(Ahead& a) {
+    for (int64_t n = a.perCall; a.channels > 0 && n > 0;) {
       const char* at = a.base + a.channel[0] * a.planeBytes + a.next * kLine;
       int64_t now = a.lines - a.next < n ? a.lines - a.next : n;
       for (int64_t i = 0; i < now; i++) __builtin_prefetch(at + i * kLine, 0, 2);
@@ -58,7 +52,6 @@ struct Requests {
       a.channel++;
       a.channels--;
     }
-#endif
   }
 };
 
@@ -223,18 +216,22 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
   if (whole < end) tiles<OB, 1, INPUT>(k, w, o, r, whole, end, out);
 }
 
+// How often convolve asks for memory.
+INLINE int64_t convolveCalls(int outputs, int rows, int cols) {
+  return int64_t(rows) * ceilDiv(cols, kChunk) * outputBlocks(outputs);
+}
+
 // All outputs of a group over rows x cols.
 template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
   int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
-  int64_t share = k.requests ? k.requests->share(int64_t(rows) * ceilDiv(cols, kChunk) * count) : 0;
   for (int r = 0; r < rows; r++) {
     for (int c = 0; c < cols; c += kChunk) {
       int end = minimum(cols, c + kChunk);
       const float* w = k.weights;
       for (int b = 0; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
-        if (share) k.requests->ask(share);
+        if (k.requests) k.requests->ask();
         switch (width) {
           case 4: tilesOfRow<4, INPUT>(k, w, o, r, c, end, out); break;
           case 3: tilesOfRow<3, INPUT>(k, w, o, r, c, end, out); break;
@@ -322,37 +319,40 @@ __attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g,
 }
 
 template <int OB>
-INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, int64_t share, bool add,
+INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, bool add,
                             float* out) {
   int j = 0;
   for (; j + kGradColumns <= count; j += kGradColumns) {
-    if (share) k.requests->ask(share);
+    if (k.requests) k.requests->ask();
     gradientTile<OB, kGradColumns>(k, g, columns + j, add, out + j, count);
   }
   for (; j + 2 <= count; j += 2) gradientTile<OB, 2>(k, g, columns + j, add, out + j, count);
   for (; j < count; j++) gradientTile<OB, 1>(k, g, columns + j, add, out + j, count);
 }
 
+// How often weightGradient asks for memory.
+INLINE int64_t gradientCalls(int outputs, int columns, bool nine) {
+  return int64_t(ceilDiv(outputs, nine ? kGrad9Outputs : kGradOutputs)) * maximum(1, columns / (nine ? 9 : kGradColumns));
+}
+
 // out[o][column] for all outputs and columns of a group; out is written, or added to.
 inline void weightGradient(const StripGradient& k, int outputs, const int* columns, int count, bool nine,
                            int64_t rowStride, bool add, float* out) {
-  int tileOutputs = nine ? kGrad9Outputs : kGradOutputs, tileColumns = nine ? 9 : kGradColumns;
-  int64_t calls = int64_t(ceilDiv(outputs, tileOutputs)) * maximum(1, count / tileColumns);
-  int64_t share = k.requests ? k.requests->share(calls) : 0;
+  int tileOutputs = nine ? kGrad9Outputs : kGradOutputs;
   for (int o = 0; o < outputs;) {
     const V* g = k.g + o * k.gradChannel;
     float* to = out + int64_t(o) * count;
     bool many = o + tileOutputs <= outputs;
     if (nine) {
       for (int j = 0; j < count; j += 9) {
-        if (share) k.requests->ask(share);
+        if (k.requests) k.requests->ask();
         if (many) gradientTile9<kGrad9Outputs>(k, g, columns[j], rowStride, add, to + j, count);
         else gradientTile9<1>(k, g, columns[j], rowStride, add, to + j, count);
       }
     } else if (many) {
-      gradientColumns<kGradOutputs>(k, g, columns, count, share, add, to);
+      gradientColumns<kGradOutputs>(k, g, columns, count, add, to);
     } else {
-      gradientColumns<1>(k, g, columns, count, share, add, to);
+      gradientColumns<1>(k, g, columns, count, add, to);
     }
     o += many ? tileOutputs : 1;
   }

@@ -25,7 +25,7 @@ export interface RoundOptions {
 export interface Measured {
   /** Milliseconds per step, the median of each round, by contender. */
   readonly times: Readonly<Record<string, readonly number[]>>;
-  /** The machine's peak beside those times, the mean of before and after, where a contender asks for it. */
+  /** The machine's peak beside those times, the higher one of before and after, where a contender asks for it. */
   readonly peaks: Readonly<Record<string, readonly number[]>>;
   /** Who cannot run, and why. */
   readonly failed: Readonly<Record<string, string>>;
@@ -58,7 +58,7 @@ export async function measureRounds(
       const after = peak?.();
       if (typeof taken === 'string') throw new Error(`${who}: ${taken}`);
       ms.push(median(taken));
-      if (before !== undefined && after !== undefined) peaks.push((before + after) / 2);
+      if (before !== undefined && after !== undefined) peaks.push(Math.max(before, after));
     }
   }
   return {

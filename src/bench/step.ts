@@ -36,7 +36,7 @@ export interface Comparison {
   readonly ratios: Readonly<Record<string, number>>;
   /** Ours: 10⁹ floating-point operations a second, two per MAC. */
   readonly gflops: number;
-  /** Of the FMA peak just before and after, the median of the rounds; null where kernels are not native. */
+  /** Of the FMA peak just before or after, the median of the rounds; null where kernels are not native. */
   readonly shareOfPeak: number | null;
   /** By `ours` and `<peer>/<version>/<layout>`. */
   readonly spread: Readonly<Record<string, Rate>>;

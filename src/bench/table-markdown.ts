@@ -125,13 +125,15 @@ function detailTable(rows: readonly RowResult[]): string[] {
   return ['| work | engine | measured | igcnet is |', '|---|---|---|---|', ...lines];
 }
 
-function memoryLines(title: string, { processes, kernels }: MemoryReport): string[] {
+function memoryLines(title: string, { processes, kernels, plan }: MemoryReport): string[] {
   const ours = processes.ours!.peakBytes;
-  return Object.entries(processes).map(([who, { peakBytes }]) => {
+  const planned = `| ${title} | igcnet, its plan (${formatBytes(plan.activations)} activations) | ${formatBytes(plan.total)} | |`;
+  const measured = Object.entries(processes).map(([who, { peakBytes }]) => {
     const name = who === 'ours' ? `igcnet, ${kernels}` : peerText(who);
     const share = who === 'ours' ? '' : `${(ours / peakBytes).toFixed(2)} of it`;
     return `| ${title} | ${name} | ${formatBytes(peakBytes)} | ${share} |`;
   });
+  return [planned, ...measured];
 }
 
 /** Who is absent, what could not run, and why. */

@@ -32,6 +32,7 @@ interface Addon {
     poison: number,
   ): Handle;
   setBatch(instance: Handle, images: Float32Array, labels: Int32Array, count: number): void;
+  prepare(instance: Handle): void;
   forward(instance: Handle, oldWeight: number): void;
   backward(instance: Handle): void;
   losses(instance: Handle, out: Float64Array): void;
@@ -222,6 +223,7 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
       count = n;
       addon.setBatch(instance, float32(images), labels, n);
     },
+    takeParameters: () => addon.prepare(instance),
     forward: ({ oldWeight }) => addon.forward(instance, oldWeight),
     backward: () => addon.backward(instance),
     loss() {

@@ -104,7 +104,9 @@ function gradientOwners(steps: readonly Step[], sizes: readonly number[]): reado
 
 /** The spans of all that share a place, at its owner; the others take none. */
 function together(spans: readonly Lifetime[], ownerOf: readonly number[]): readonly Lifetime[] {
-  const merged = spans.map((span, id) => (ownerOf[id] === id ? span : { size: 0, first: 0, last: -1 }));
+  const merged = spans.map((span, id) =>
+    ownerOf[id] === id ? span : { size: 0, first: 0, last: -1 },
+  );
   for (const [id, span] of spans.entries()) {
     const owner = ownerOf[id]!;
     const { size, first, last } = merged[owner]!;
