@@ -15,6 +15,7 @@ export interface OwnOptions {
 }
 
 export interface OwnReport {
+  readonly batch: number;
   readonly kernels: string;
   readonly threads: number;
   /** Images per second. */
@@ -39,6 +40,7 @@ export async function benchOwn(options: OwnOptions): Promise<OwnReport> {
   for (const { executor } of works) executor.dispose();
   const [first, second] = [times.first!, times.second!];
   return {
+    batch,
     kernels: kernels.name,
     threads: kernels.threads,
     first: rateOf(first, batch),

@@ -27,7 +27,9 @@ export function tableMarkdown(report: TableReport): string {
 
 function introduction({ machine, cores, node, threads, rounds, rows }: TableReport): string[] {
   const steps = stepReports(rows);
-  const peak = steps.find(({ threads: n, peaks }) => n === threads && peaks)?.peaks;
+  const ofOneThread = rows.flatMap((row) => (row.kind === 'scaling' ? row.report.peaks : []))[0];
+  const ofAll = steps.find(({ threads: n, peaks }) => n === threads && peaks)?.peaks;
+  const peaks = [ofOneThread, ofAll].filter((peak) => peak != null).map(peaksText);
   const versions = new Set(
     steps.flatMap(({ peers }) =>
       Object.entries(peers)
@@ -40,7 +42,7 @@ function introduction({ machine, cores, node, threads, rounds, rows }: TableRepo
     `${machine}, ${cores} cores, ${threads} threads on every side unless said otherwise; igcnet (${[...kernels].join(', ') || 'not measured'}) in Node ${node}.`,
     `Medians of ${rounds} interleaved rounds (slowest to fastest); every peer in its fastest layout, its own compiler included.`,
     ...(versions.size > 0 ? [`Peers: ${[...versions].join('; ')}.`] : []),
-    ...(peak ? [`The machine’s ${peaksText(peak)}.`] : []),
+    ...(peaks.length > 0 ? [`The machine’s ${peaks.join('; ')}.`] : []),
   ];
 }
 
@@ -76,9 +78,9 @@ function summaryCells(row: RowResult): readonly [string, string, string, string]
       ];
     }
     case 'own': {
-      const { first, second, timeRatio } = row.report;
+      const { first, second, timeRatio, batch } = row.report;
       const ratio = `**${timeRatio.toFixed(2)}** of the time`;
-      return [rateText(first, 64), `${rateText(second, 64)}, igcnet`, ratio, '–'];
+      return [rateText(first, batch), `${rateText(second, batch)}, igcnet`, ratio, '–'];
     }
     case 'scaling': {
       const { oneThread, allThreads, scaling, batch } = row.report;
