@@ -92,5 +92,7 @@ export interface Executor {
   writeGradient(id: number, values: RealArray): void;
   /** The whole activation or gradient arena, as it lies in memory (guard words included). */
   readArena(which: 'activations' | 'gradients'): RealArray;
+  /** Milliseconds of each of the plan's steps in the last pass; kernel sets that do not tell leave it out. */
+  stepTimes?(pass: 'forward' | 'backward'): readonly number[];
   dispose(): void;
 }
