@@ -87,6 +87,7 @@ struct Executor {
   int64_t scratchSize;                   // floats
   int hasLoss;
   int64_t *forwardTimes, *backwardTimes;  // [step]: nanoseconds of the last pass
+  int *forwardTasks, *backwardTasks;      // [step]: of its loop with the fewest
 };
 
 // One instruction set's kernels.
