@@ -1,5 +1,5 @@
 // One instruction set's kernels: compiled once per set, with IGC_ISA (namespace), IGC_TABLE (the function that
-// returns the table), IGC_NAME and LANES.
+// returns the table), IGC_NAME and LANES, and for activations in bfloat16 IGC_BFLOAT16.
 #include "conv-plan.h"
 #include "measure.h"
 #include "steps.h"
@@ -32,58 +32,76 @@ int64_t planSteps(Executor* e) {
   return most;
 }
 
-// Images [count][C][H][W] <-> lanes.
-void readTensor(const Executor* e, const float* arena, int64_t offset, const Tensor& t, int count, float* out) {
+// Lanes -> images [count][C][H][W]; start: of the tensor's planes.
+template <class T>
+void readTensor(const Executor* e, const T* start, const Tensor& t, int count, float* out) {
   int64_t n = positions(t);
   for (int b = 0; b < blocks(*e); b++) {
-    const float* from = (const float*)plane(const_cast<float*>(arena), offset, t, b, 0);
+    const T* from = start + int64_t(b) * t.channels * t.plane * LANES;
     int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
     int images = minimum(perReplica - b % e->blocksPerReplica * LANES, count - first);
     for (int lane = 0; lane < LANES && lane < images; lane++)
       for (int c = 0; c < t.channels; c++)
         for (int64_t i = 0; i < n; i++)
-          out[(int64_t(first + lane) * t.channels + c) * n + i] = from[(c * t.plane + i) * LANES + lane];
+          out[(int64_t(first + lane) * t.channels + c) * n + i] = toFloat(from[(c * t.plane + i) * LANES + lane]);
   }
 }
 
+void readActivation(const Executor* e, const Tensor& t, int count, float* out) {
+  readTensor(e, (const Element*)activation(*e, t, 0, 0), t, count, out);
+}
+
+void readGradient(const Executor* e, const Tensor& t, int count, float* out) {
+  readTensor(e, e->gradients + t.gradientOffset, t, count, out);
+}
+
+template <class T>
 struct WriteTask {
   const Executor* e;
-  float* arena;
-  int64_t offset;
+  T* start;
   const Tensor* t;
   const float* in;
   int count;
 };
 
+template <class T>
 void writeTask(void* context, int task, int) {
-  WriteTask& job = *static_cast<WriteTask*>(context);
+  WriteTask<T>& job = *static_cast<WriteTask<T>*>(context);
   const Executor& e = *job.e;
   int block = task / job.t->channels, channel = task % job.t->channels;
   int first = firstImage(e, block), perReplica = e.batch / e.replicas;
   int images = maximum(0, minimum(minimum(LANES, perReplica - block % e.blocksPerReplica * LANES), job.count - first));
   int64_t n = positions(*job.t), stride = n * job.t->channels;
-  float* to = (float*)plane(job.arena, job.offset, *job.t, block, channel);
+  T* to = job.start + task * job.t->plane;
   const float* from = job.in + first * stride + channel * n;
   for (int64_t i = 0; i < n; i++) {
-    for (int lane = 0; lane < images; lane++) to[i * LANES + lane] = from[lane * stride + i];
-    for (int lane = images; lane < LANES; lane++) to[i * LANES + lane] = 0;
+    V v{};
+    for (int lane = 0; lane < images; lane++) v[lane] = from[lane * stride + i];
+    to[i].put(v);
   }
 }
 
-void writeImages(const Executor* e, float* arena, int64_t offset, const Tensor& t, const float* in, int count) {
-  WriteTask job{e, arena, offset, &t, in, count};
-  parallelFor(e->pool, blocks(*e) * t.channels, writeTask, &job);
+// Images [count][C][H][W] -> lanes.
+template <class T>
+void writeTensor(const Executor* e, T* start, const Tensor& t, const float* in, int count) {
+  WriteTask<T> job{e, start, &t, in, count};
+  parallelFor(e->pool, blocks(*e) * t.channels, writeTask<T>, &job);
 }
 
-void writeTensor(const Executor* e, float* arena, int64_t offset, const Tensor& t, const float* in) {
-  writeImages(e, arena, offset, t, in, e->batch);
+void writeGradient(const Executor* e, const Tensor& t, const float* in) {
+  writeTensor(e, (Float32*)(e->gradients + t.gradientOffset), t, in, e->batch);
 }
 
 void setBatch(Executor* e, const float* images, const int32_t* labels, int count) {
   const Tensor& t = e->tensors[e->input];
-  writeImages(e, e->activations, t.offset, t, images, count);
+  writeTensor(e, activation(*e, t, 0, 0), t, images, count);
   for (int i = 0; i < e->batch; i++) e->labels[i] = i < count ? labels[i] : 0;
   e->count = count;
+}
+
+void copyActivations(const Executor* e, int64_t n, float* out) {
+  const Element* from = (const Element*)e->activations;
+  for (int64_t i = 0; i < n; i++) out[i] = toFloat(from[i]);
 }
 
 struct PackTask {
@@ -168,7 +186,8 @@ void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float 
   parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
 }
 
-const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd, fmaRate, streamRates};
+const KernelTable table = {IGC_NAME, LANES, sizeof(Element), planSteps, prepare, setBatch, forward, backward, readActivation,
+                           readGradient, writeGradient, copyActivations, updateSgd, fmaRate, streamRates};
 
 }  // namespace
 }  // namespace IGC_ISA

@@ -1,7 +1,7 @@
 // The register tiles that all convolutions are made of. Letters: OB outputs x P pixels (or JB columns) are held
 // in registers; I inputs of a group; KH, KW kernel; weights are packed [output block][i][ky][kx][OB].
 #pragma once
-#include "vector.h"
+#include "stored.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -31,8 +31,9 @@ struct Requests {
   Ahead list[kMost];
   int count = 0;
   // `vectors` of each channel, in equal parts over so many calls.
-  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors, int64_t calls) {
-    int64_t size = sizeof(V), lines = (vectors * size + kLine - 1) / kLine;
+  template <class T>
+  INLINE void add(const T* base, const int* channel, int channels, int64_t planeSize, int64_t vectors, int64_t calls) {
+    int64_t size = sizeof(T), lines = (vectors * size + kLine - 1) / kLine;
     list[count++] = {(const char*)base, channel, channels, planeSize * size, lines, 0, lines * channels / calls + 1};
   }
   INLINE void ask() {
@@ -57,14 +58,15 @@ struct Requests {
 
 // A convolution over one group of a strip. All strides in vectors.
 struct StripConv {
-  const V* x;
+  const V* x;          // padded scratch, or null
   const int* channel;  // [I] where each input's plane starts
   int inputs, kernelH, kernelW;
   int64_t rowStride;         // between input rows
   int64_t rowStep, colStep;  // between output rows, columns
   const float* weights;      // packed
-  // Where x is no padded scratch but a tensor's map: its size, the row that output row 0 begins with, and what it is
-  // seen through, by channel, or null.
+  // Instead of x a tensor's map: its size, the row that output row 0 begins with, and what it is seen through, by
+  // channel, or null.
+  const Stored* map;
   int height, width, firstRow;
   const float *scale, *shift;
   const int* source;         // [I] channels
@@ -112,11 +114,11 @@ INLINE void accumulateMap3(const StripConv& k, int r, int c, const float* w, V (
       scale = splat(k.scale[k.source[i]]);
       shift = splat(k.shift[k.source[i]]);
     }
-    const V* map = k.x + k.channel[i] + c - 1;
+    const Stored* map = k.map + k.channel[i] + c - 1;
     for (int ky = 0; ky < k.kernelH; ky++, w += 3 * OB) {
       int y = k.firstRow + r + ky;
       if (y < 0 || y >= k.height) continue;
-      const V* row = map + y * k.rowStride;
+      const Stored* row = map + y * k.rowStride;
       V w0[OB], w1[OB], w2[OB];
       UNROLL for (int o = 0; o < OB; o++) {
         w0[o] = splat(w[o]);
@@ -186,9 +188,10 @@ INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float
 INLINE int chunkOf(int inputs) { return maximum(16, 384 / inputs); }
 
 // Asks for memory that is about to be written.
-INLINE void ownLines(const V* at, int vectors) {
+template <class T>
+INLINE void ownLines(const T* at, int vectors) {
 #if !defined(__wasm__)
-  for (int i = 0; i < vectors * int(sizeof(V)); i += 64) __builtin_prefetch((const char*)at + i, 1, 2);
+  for (int i = 0; i < vectors * int(sizeof(T)); i += 64) __builtin_prefetch((const char*)at + i, 1, 2);
 #endif
 }
 

@@ -30,7 +30,7 @@ INLINE void contribute(Executor& e, const Step& s, int k, int block, int channel
   const Tensor& t = e.tensors[s.inputs[k]];
   Contribution to = contributionTo(e, t, s.mode[k], s.complete[k], block, channel);
   V* dx = plane(e.gradients, t.gradientOffset, t, block, channel);
-  const V* x = plane(e.activations, t.offset, t, block, channel);
+  const Stored* x = activation(e, t, block, channel);
   for (int64_t i = 0, n = positions(t); i < n; i++) dx[i] = to(g(i), to.add ? dx[i] : V{}, x[i]);
   if (!to.sum) return;
   double* sums = sumsAt(e.batchNorms[t.bn], block, 0, channel);
@@ -52,9 +52,9 @@ inline void reluForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[job.s->inputs[0]], &out = e.tensors[job.s->output];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
-  for (int64_t i = 0, n = positions(in); i < n; i++) y[i] = rectify(view(x[i]));
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
+  for (int64_t i = 0, n = positions(in); i < n; i++) y[i].put(rectify(view(x[i])));
 }
 
 inline void reluBackwardTask(void* context, int task, int) {
@@ -62,9 +62,9 @@ inline void reluBackwardTask(void* context, int task, int) {
   Executor& e = *job.e;
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[job.s->output];
-  const V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* y = activation(e, out, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
-  contribute(e, *job.s, 0, block, c, [&](int64_t i) { return y[i] > 0.0f ? g[i] : V{}; });
+  contribute(e, *job.s, 0, block, c, [&](int64_t i) { return V(y[i]) > 0.0f ? g[i] : V{}; });
 }
 
 inline void permuteForwardTask(void* context, int task, int) {
@@ -74,9 +74,9 @@ inline void permuteForwardTask(void* context, int task, int) {
   const Tensor &in = e.tensors[job.s->inputs[0]], &out = e.tensors[job.s->output];
   int source = job.s->map[c];
   View view = viewOf(e, in, block, source);
-  const V* x = plane(e.activations, in.offset, in, block, source);
-  V* y = plane(e.activations, out.offset, out, block, c);
-  for (int64_t i = 0, n = positions(in); i < n; i++) y[i] = view(x[i]);
+  const Stored* x = activation(e, in, block, source);
+  Stored* y = activation(e, out, block, c);
+  for (int64_t i = 0, n = positions(in); i < n; i++) y[i].put(view(x[i]));
 }
 
 // One task per source channel: it gathers from every place the channel went to.
@@ -102,17 +102,17 @@ inline void addForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[s.output];
   View view[kMaxInputs];
-  const V* x[kMaxInputs];
+  const Stored* x[kMaxInputs];
   for (int k = 0; k < s.inputCount; k++) {
     const Tensor& t = e.tensors[s.inputs[k]];
     view[k] = viewOf(e, t, block, c);
-    x[k] = plane(e.activations, t.offset, t, block, c);
+    x[k] = activation(e, t, block, c);
   }
-  V* y = plane(e.activations, out.offset, out, block, c);
+  Stored* y = activation(e, out, block, c);
   for (int64_t i = 0, n = positions(out); i < n; i++) {
     V sum = view[0](x[0][i]);
     for (int k = 1; k < s.inputCount; k++) sum += view[k](x[k][i]);
-    y[i] = s.relu ? rectify(sum) : sum;
+    y[i].put(s.relu ? rectify(sum) : sum);
   }
 }
 
@@ -122,10 +122,10 @@ inline void addBackwardTask(void* context, int task, int) {
   const Step& s = *job.s;
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[s.output];
-  const V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* y = activation(e, out, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   for (int k = 0; k < s.inputCount; k++) {
-    if (s.relu) contribute(e, s, k, block, c, [&](int64_t i) { return y[i] > 0.0f ? g[i] : V{}; });
+    if (s.relu) contribute(e, s, k, block, c, [&](int64_t i) { return V(y[i]) > 0.0f ? g[i] : V{}; });
     else contribute(e, s, k, block, c, [&](int64_t i) { return g[i]; });
   }
 }
@@ -137,15 +137,15 @@ inline void poolForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
   V scale = splat(1.0f / float(s.kernelH * s.kernelW));
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++) {
       V sum{};
       for (int ky = 0; ky < s.kernelH; ky++)
         for (int kx = 0; kx < s.kernelW; kx++) sum += view(x[int64_t(r * s.stride + ky) * in.width + q * s.stride + kx]);
-      *y++ = sum * scale;
+      (y++)->put(sum * scale);
     }
 }
 
@@ -196,11 +196,11 @@ inline void maxPoolForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++)
-      *y++ = largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); });
+      (y++)->put(largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); }));
 }
 
 // Floats of scratch that backward needs: view(in) and its gradient, one channel of one block.
@@ -217,7 +217,7 @@ inline void maxPoolBackwardTask(void* context, int task, int worker) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   if (s.mode[0] == kNone) return;
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   int64_t n = positions(in);
   V *seen = (V*)e.scratch[worker], *d = seen + n;
@@ -244,7 +244,7 @@ inline void statisticsTask(void* context, int task, int) {
   const Tensor& in = e.tensors[job.s->inputs[0]];
   const BatchNorm& bn = e.batchNorms[job.s->bn];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   V center = splat(bn.center[c]), mask = laneMask(e, block), s{}, q{};
   for (int64_t i = 0, n = positions(in); i < n; i++) {
     V d = (view(x[i]) - center) * mask;
@@ -265,9 +265,9 @@ inline void normalizeTask(void* context, int task, int) {
   int at = block / e.blocksPerReplica * bn.channels + c;
   View view = viewOf(e, in, block, c);
   V scale = splat(bn.scale[at]), shift = splat(bn.shift[at]);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
-  for (int64_t i = 0, n = positions(in); i < n; i++) y[i] = view(x[i]) * scale + shift;
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
+  for (int64_t i = 0, n = positions(in); i < n; i++) y[i].put(view(x[i]) * scale + shift);
 }
 
 inline void normalizeSumsTask(void* context, int task, int) {
@@ -278,7 +278,7 @@ inline void normalizeSumsTask(void* context, int task, int) {
   const BatchNorm& bn = e.batchNorms[job.s->bn];
   View view = viewOf(e, in, block, c);
   V mean = splat(bn.mean[block / e.blocksPerReplica * bn.channels + c]), s0{}, s1{};
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   for (int64_t i = 0, n = positions(in); i < n; i++) {
     s0 += g[i];
@@ -296,7 +296,7 @@ inline void normalizeBackwardTask(void* context, int task, int) {
   const Tensor &in = e.tensors[job.s->inputs[0]], &out = e.tensors[job.s->output];
   BatchNormGradient back = batchNormGradient(e, e.batchNorms[job.s->bn], block, c);
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   contribute(e, *job.s, 0, block, c, [&](int64_t i) { return back(g[i], view(x[i])); });
 }
@@ -325,13 +325,13 @@ inline void batchNormBackward(Executor& e, Step& s) {
 INLINE double target(const Step& s, int k, int label) { return s.smoothing / s.classes + (k == label ? 1 - s.smoothing : 0); }
 
 struct Logits {
-  const float* values;  // [class][lane] of one block, at one lane
+  const Element* values;  // [class][lane] of one block, at one lane
   int n;
   double top, sum;
-  INLINE double operator[](int k) const { return values[int64_t(k) * LANES]; }
+  INLINE double operator[](int k) const { return toFloat(values[int64_t(k) * LANES]); }
 };
-INLINE Logits logitsOf(const float* values, int n) {
-  Logits l{values, n, values[0], 0};
+INLINE Logits logitsOf(const Element* values, int n) {
+  Logits l{values, n, toFloat(values[0]), 0};
   for (int k = 1; k < n; k++) if (l[k] > l.top) l.top = l[k];
   for (int k = 0; k < n; k++) l.sum += std::exp(l[k] - l.top);
   return l;
@@ -342,7 +342,7 @@ inline void lossForwardTask(void* context, int block, int) {
   Executor& e = *job.e;
   const Step& s = *job.s;
   const Tensor& in = e.tensors[s.inputs[0]];
-  const float* x = (const float*)plane(e.activations, in.offset, in, block, 0);
+  const Element* x = (const Element*)activation(e, in, block, 0);
   for (int lane = 0, n = imagesInBlock(e, block), first = firstImage(e, block); lane < n; lane++) {
     Logits logits = logitsOf(x + lane, s.classes);
     double loss = 0, logSum = logits.top + std::log(logits.sum);
@@ -360,7 +360,7 @@ inline void lossBackwardTask(void* context, int block, int) {
   Executor& e = *job.e;
   const Step& s = *job.s;
   const Tensor& in = e.tensors[s.inputs[0]];
-  const float* x = (const float*)plane(e.activations, in.offset, in, block, 0);
+  const Element* x = (const Element*)activation(e, in, block, 0);
   float* g = (float*)plane(e.gradients, in.gradientOffset, in, block, 0);
   for (int i = 0; i < s.classes * LANES; i++) g[i] = 0;
   for (int lane = 0, n = imagesInBlock(e, block), first = firstImage(e, block); lane < n; lane++) {

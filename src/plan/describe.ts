@@ -11,7 +11,8 @@ import { makePlan, type PlanOptions } from './make-plan.ts';
 import type { Plan, Step, TensorView } from './plan.ts';
 
 /** For which batch, replicas and kernels a network is described. */
-export interface DescribeOptions extends Pick<PlanOptions, 'replicas' | 'lanes' | 'fuse'> {
+export interface DescribeOptions
+  extends Pick<PlanOptions, 'replicas' | 'lanes' | 'fuse' | 'storage'> {
   /** Images in a batch; default 64. */
   readonly batch?: number;
   /** Bytes of one number: 4 (default), or 8 for float64 kernels. */
@@ -150,7 +151,7 @@ function planBoth(graph: Graph, { batchNorm }: NetSpec, options: DescribeOptions
   const { epsilon } = batchNorm;
   return {
     training: makePlan(graph, { ...rest, batch, replicas, epsilon, training: true }),
-    inference: makePlan(graph, { ...rest, batch, epsilon, training: false }),
+    inference: makePlan(graph, { ...rest, batch, epsilon, training: false, storage: 'float32' }),
     batch,
     replicas,
     valueBytes,
@@ -185,8 +186,9 @@ function opDetail(op: Op): string {
 
 function describeMemory(plan: Plan, valueBytes: number): MemoryDescription {
   const parameters = plan.parameterSize * valueBytes;
+  const { storage } = plan.tensors[plan.input]!;
   const memory = {
-    activations: plan.activationSize * valueBytes,
+    activations: plan.activationSize * (storage === 'bfloat16' ? 2 : valueBytes),
     activationGradients: plan.gradientSize * valueBytes,
     parameters,
     parameterGradients: plan.training ? parameters : 0,

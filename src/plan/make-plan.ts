@@ -5,7 +5,13 @@ import { chainSteps } from './chain-steps.ts';
 import { type Draft, draftSteps } from './draft-steps.ts';
 import { type LogicalTensor, placeTensors } from './memory.ts';
 import { layOutParameters, type ParameterLayout } from './parameters.ts';
-import type { InputGradient, Plan, Step } from './plan.ts';
+import {
+  type ActivationStorage,
+  activationStorages,
+  type InputGradient,
+  type Plan,
+  type Step,
+} from './plan.ts';
 
 /** What a plan is for. */
 export interface PlanOptions {
@@ -19,6 +25,8 @@ export interface PlanOptions {
   readonly smoothing?: number;
   /** Batch-norm ε; default 2e-5. @source authors' code */
   readonly epsilon?: number;
+  /** How activations are stored; default float32. */
+  readonly storage?: ActivationStorage;
   /** Fold permutations, batch norms and ReLUs; default true. */
   readonly fuse?: boolean;
   /** Fold on where `fuse` does: a block's convolutions in one step (kernel sets with `chains`); default false. */
@@ -34,7 +42,9 @@ export interface PlanOptions {
 /** Plans the memory and the steps of a graph. Throws usage errors for batches that do not fit. */
 export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const { batch, training, replicas = 1, lanes = 1, epsilon = 2e-5 } = options;
+  const { storage = 'float32' } = options;
   checkBatch(batch, replicas);
+  checkStorage(storage);
   const layout = layOutParameters(graph, epsilon);
   const { fuse = true, smoothing = 0 } = options;
   const folded = draftSteps(graph, layout, { fuse, smoothing });
@@ -54,6 +64,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
     training,
     keepAll: options.keepAll ?? false,
     guard: options.guard ?? 0,
+    storage,
     keep: [inputTensor, output],
   });
   return {
@@ -84,6 +95,15 @@ function checkBatch(batch: number, replicas: number): void {
       got: `batch=${batch} replicas=${replicas}`,
     });
   }
+}
+
+function checkStorage(storage: ActivationStorage): void {
+  if (activationStorages.includes(storage)) return;
+  throw usageError({
+    path: 'storage',
+    rule: `must be one of ${activationStorages.join(', ')}`,
+    got: JSON.stringify(storage),
+  });
 }
 
 /** The variance of one value is nothing to train on. */
