@@ -185,19 +185,11 @@ INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float
 // are written in runs.
 INLINE int chunkOf(int inputs) { return maximum(16, 384 / inputs); }
 
-// Asks for memory that is about to be written.
-INLINE void ownLines(const V* at, int vectors) {
-#if !defined(__wasm__)
-  for (int i = 0; i < vectors * int(sizeof(V)); i += 64) __builtin_prefetch((const char*)at + i, 1, 2);
-#endif
-}
-
 // OB outputs from o on, over the pixels [c, end) of one row, P at a time.
 template <int OB, int P, int INPUT, class Out>
 __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   typename Out::Sums sums[OB];
   UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
-  if (P > 1) UNROLL for (int i = 0; i < OB; i++) out.own(o + i, r, end, end - c);
   const V* x = k.x + r * k.rowStep + c * k.colStep;
   for (; c + P <= end; c += P, x += P * k.colStep) {
     V a[OB][P];
