@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { execArgv } from './test/exec-argv.ts';
 
 export default defineConfig({
   test: {
@@ -7,6 +8,7 @@ export default defineConfig({
     testTimeout: 1_800_000,
     hookTimeout: 600_000,
     pool: 'forks',
+    execArgv,
     fileParallelism: false,
   },
 });

@@ -13,7 +13,12 @@ namespace igc {
 
 namespace {
 
-constexpr int64_t kVector = 64, kHugePage = int64_t(1) << 21;
+constexpr int64_t kVector = 64;
+#if defined(MADV_HUGEPAGE)
+constexpr int64_t kHugePage = int64_t(1) << 21;
+#else
+constexpr int64_t kHugePage = INT64_MAX;
+#endif
 
 MemoryCount counted{};
 

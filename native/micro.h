@@ -50,9 +50,9 @@ INLINE void accumulate3(const StripConv& k, const V* x, const float* w, V (&a)[O
       UNROLL for (int p = 0; p < P + 2; p++) {
         V v = row[p];
         UNROLL for (int o = 0; o < OB; o++) {
-          if (p < P) a[o][p] += v * w0[o];
-          if (p >= 1 && p <= P) a[o][p - 1] += v * w1[o];
-          if (p >= 2) a[o][p - 2] += v * w2[o];
+          if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
+          if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
+          if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
         }
       }
     }
@@ -69,7 +69,7 @@ INLINE void accumulateTaps(const StripConv& k, const V* x, const float* w, V (&a
       for (int kx = 0; kx < k.kernelW; kx++, w += OB) {
         UNROLL for (int p = 0; p < P; p++) {
           V v = row[kx + p * step];
-          UNROLL for (int o = 0; o < OB; o++) a[o][p] += v * w[o];
+          UNROLL for (int o = 0; o < OB; o++) a[o][p] = multiplyAdd(v, splat(w[o]), a[o][p]);
         }
       }
     }
@@ -85,7 +85,7 @@ INLINE void accumulate1(const StripConv& k, const V* x, const float* w, V (&a)[O
     UNROLL for (int p = 0; p < P; p++) v[p] = row[p];
     UNROLL for (int o = 0; o < OB; o++) {
       V wo = splat(w[o]);
-      UNROLL for (int p = 0; p < P; p++) a[o][p] += v[p] * wo;
+      UNROLL for (int p = 0; p < P; p++) a[o][p] = multiplyAdd(v[p], wo, a[o][p]);
     }
   }
 }
@@ -181,7 +181,7 @@ __attribute__((noinline)) void gradientTile(const StripGradient& k, const V* g, 
       UNROLL for (int o = 0; o < OB; o++) go[o] = gp[o * k.gradChannel];
       UNROLL for (int j = 0; j < JB; j++) {
         V v = xc[j][xi];
-        UNROLL for (int o = 0; o < OB; o++) a[o * JB + j] += go[o] * v;
+        UNROLL for (int o = 0; o < OB; o++) a[o * JB + j] = multiplyAdd(go[o], v, a[o * JB + j]);
       }
     }
   }
@@ -203,7 +203,7 @@ __attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g,
       UNROLL for (int o = 0; o < OB; o++) go[o] = gp[o * k.gradChannel];
       UNROLL for (int t = 0; t < 9; t++) {
         V v = (t < 3 ? x0 : t < 6 ? x1 : x2)[t % 3];
-        UNROLL for (int o = 0; o < OB; o++) a[o * 9 + t] += go[o] * v;
+        UNROLL for (int o = 0; o < OB; o++) a[o * 9 + t] = multiplyAdd(go[o], v, a[o * 9 + t]);
       }
       x0 += k.colStep; x1 += k.colStep; x2 += k.colStep;
       gp += k.gradCol;

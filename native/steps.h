@@ -184,7 +184,7 @@ INLINE V largest(const Window& w, int width, F value) {
   for (int y = w.y0; y < w.y1; y++)
     for (int x = w.x0; x < w.x1; x++) {
       V v = value(y * width + x);
-      best = (v > best) | (v != v) ? v : best;
+      best = ((v > best) | (v != v)) ? v : best;
     }
   return best;
 }

@@ -11,6 +11,11 @@
 #define UNROLL _Pragma("GCC unroll 64")
 #endif
 #define INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, VI{__VA_ARGS__})
+#endif
 
 namespace igc {
 namespace IGC_ISA {
@@ -22,6 +27,21 @@ typedef int32_t VI __attribute__((vector_size(LANES * 4)));
 // f - 0 is f whatever its sign, so this is a broadcast and no arithmetic.
 INLINE V splat(float f) { return f - V{}; }
 INLINE V rectify(V x) { return x < 0.0f ? V{} : x; }  // a NaN stays one, so that divergence shows
+
+// a b + c. Other compilers contract the plain expression where there is an FMA; clang does not for relaxed SIMD.
+#if defined(__wasm_relaxed_simd__)
+INLINE V multiplyAdd(V a, V b, V c) {
+  typedef float Q __attribute__((vector_size(16)));
+  union {
+    V v;
+    Q q[LANES / 4];
+  } x{a}, y{b}, z{c};
+  UNROLL for (int i = 0; i < LANES / 4; i++) z.q[i] = __builtin_wasm_relaxed_madd_f32x4(x.q[i], y.q[i], z.q[i]);
+  return z.v;
+}
+#else
+INLINE V multiplyAdd(V a, V b, V c) { return a * b + c; }
+#endif
 
 INLINE double laneSum(V v) {
   double sum = 0;
@@ -36,20 +56,20 @@ INLINE int ceilDiv(int a, int b) { return (a + b - 1) / b; }
 // Sums of the lanes of LANES vectors at once, by halving: 3 operations a vector instead of a chain each.
 #if LANES == 16
 INLINE V halve8(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23}) +
-         __builtin_shuffle(a, b, VI{8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31});
+  return SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
+         SHUFFLE(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
 }
 INLINE V halve4(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27}) +
-         __builtin_shuffle(a, b, VI{4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31});
+  return SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27) +
+         SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 INLINE V halve2(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29}) +
-         __builtin_shuffle(a, b, VI{2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31});
+  return SHUFFLE(a, b, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29) +
+         SHUFFLE(a, b, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31);
 }
 INLINE V halve1(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30}) +
-         __builtin_shuffle(a, b, VI{1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31});
+  return SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+         SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 }
 INLINE V sumLanes(const V* v) {
   V q[4];
@@ -60,16 +80,16 @@ INLINE V sumLanes(const V* v) {
 }
 #elif LANES == 8
 INLINE V halve4(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 1, 2, 3, 8, 9, 10, 11}) +
-         __builtin_shuffle(a, b, VI{4, 5, 6, 7, 12, 13, 14, 15});
+  return SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+         SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
 }
 INLINE V halve2(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 1, 4, 5, 8, 9, 12, 13}) +
-         __builtin_shuffle(a, b, VI{2, 3, 6, 7, 10, 11, 14, 15});
+  return SHUFFLE(a, b, 0, 1, 4, 5, 8, 9, 12, 13) +
+         SHUFFLE(a, b, 2, 3, 6, 7, 10, 11, 14, 15);
 }
 INLINE V halve1(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 2, 4, 6, 8, 10, 12, 14}) +
-         __builtin_shuffle(a, b, VI{1, 3, 5, 7, 9, 11, 13, 15});
+  return SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14) +
+         SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
 }
 INLINE V sumLanes(const V* v) {
   return halve1(halve2(halve4(v[0], v[1]), halve4(v[2], v[3])),
@@ -77,10 +97,10 @@ INLINE V sumLanes(const V* v) {
 }
 #else
 INLINE V halve2(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 1, 4, 5}) + __builtin_shuffle(a, b, VI{2, 3, 6, 7});
+  return SHUFFLE(a, b, 0, 1, 4, 5) + SHUFFLE(a, b, 2, 3, 6, 7);
 }
 INLINE V halve1(V a, V b) {
-  return __builtin_shuffle(a, b, VI{0, 2, 4, 6}) + __builtin_shuffle(a, b, VI{1, 3, 5, 7});
+  return SHUFFLE(a, b, 0, 2, 4, 6) + SHUFFLE(a, b, 1, 3, 5, 7);
 }
 INLINE V sumLanes(const V* v) { return halve1(halve2(v[0], v[1]), halve2(v[2], v[3])); }
 #endif

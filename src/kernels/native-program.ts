@@ -28,7 +28,11 @@ const maxInputs = 8;
 
 /** What a step of each kind has beyond inputs and output. */
 const ownNumbers: { readonly [K in StepKind]: (step: StepOf<K>) => readonly number[] } = {
-  conv: (s) => [s.before.length + 1, ...s.before.flatMap(fleetingNumbers), ...convolutionNumbers(s)],
+  conv: (s) => [
+    s.before.length + 1,
+    ...s.before.flatMap(fleetingNumbers),
+    ...convolutionNumbers(s),
+  ],
   permute: (s) => s.map,
   batchNorm: (s) => [s.bn],
   relu: () => [],
