@@ -14,7 +14,13 @@ inline const KernelTable* tableOf(const std::string& isa) {
     return kernelsAvx512();
   if (isa == "avx2" && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernelsAvx2();
 #endif
-  return isa == "baseline" ? kernelsBaseline() : nullptr;
+  // Compiled with what the architecture has without asking; that is NEON on arm64.
+#if defined(__aarch64__)
+  const char* baseline = "neon";
+#else
+  const char* baseline = "baseline";
+#endif
+  return isa == baseline ? kernelsBaseline() : nullptr;
 }
 
 }  // namespace igc
