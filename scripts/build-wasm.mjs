@@ -1,14 +1,22 @@
 // Builds wasm/*.wasm, the kernels for every other machine and for the browser, when they are older than their sources.
 // They are committed, since few have clang-19 with wasm-ld; where it is missing and they are out of date, this says so
-// in one line. wasm/sources.json has the SHA-256 of what they were built from. `--to <folder>` builds elsewhere.
+// in one line. wasm/build.json has the SHA-256 of what they were built from. `--to <folder>` builds elsewhere, `--check`
+// only says whether they are their sources'.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const compiler = process.env.IGCNET_WASM_CXX ?? 'clang++-19';
+const compiler = 'clang++-19';
 
 const sources = [
   'native/kernels.cc',
@@ -27,7 +35,7 @@ const headers = ['native', 'native/wasm', 'native/wasm/include'].flatMap((folder
 const flags = [
   '--target=wasm32 -nostdlib -nostdinc++ -isystem native/wasm/include -std=c++17 -O3',
   '-fno-math-errno -fno-trapping-math -ffp-contract=fast -fno-exceptions -fno-rtti -fno-threadsafe-statics',
-  '-fvisibility=hidden -fvisibility-global-new-delete=force-hidden -Wall -Wno-unused-function',
+  '-fvisibility=hidden -Wall -Wno-unused-function',
   '-DIGC_ISA=baseline -DIGC_TABLE=kernelsBaseline -DIGC_NAME="wasm" -DLANES=4 -msimd128 -mbulk-memory',
   '-Wl,--no-entry,--export-dynamic,--strip-all,--stack-first,-z,stack-size=262144',
   '-Wl,--import-memory,--initial-memory=1048576,--max-memory=4294967296',
@@ -41,41 +49,58 @@ const variants = {
   'relaxed-simd-threads': [...relaxed, ...threads],
 };
 
-const hash = createHash('sha256').update(JSON.stringify([flags, variants]));
-for (const file of [...sources, ...headers])
-  hash.update(file).update(readFileSync(join(root, file)));
-const sha256 = hash.digest('hex');
+const sha256 = (...parts) =>
+  parts.reduce((h, part) => h.update(part), createHash('sha256')).digest('hex');
+const read = (file) => readFileSync(join(root, file));
+const files = [...sources, ...headers].flatMap((file) => [file, read(file)]);
+const sourcesHash = sha256(JSON.stringify([flags, variants]), ...files);
 
-const at = process.argv.indexOf('--to');
-const folder = at < 0 ? join(root, 'wasm') : process.argv[at + 1];
-const recordFile = join(folder, 'sources.json');
-const built = Object.keys(variants).every((name) => existsSync(join(folder, `${name}.wasm`)));
-if (
-  built &&
-  existsSync(recordFile) &&
-  JSON.parse(readFileSync(recordFile, 'utf8')).sha256 === sha256
-) {
-  process.exit(0);
+const arguments_ = process.argv.slice(2);
+const folder = arguments_[0] === '--to' ? arguments_[1] : join(root, 'wasm');
+const recordFile = join(folder, 'build.json');
+
+const hashes = () => {
+  const names = Object.keys(variants).map((name) => `${name}.wasm`);
+  return Object.fromEntries(names.map((name) => [name, sha256(readFileSync(join(folder, name)))]));
+};
+
+/** What keeps the folder from being the sources', or undefined. */
+function difference() {
+  if (!existsSync(recordFile)) return `${recordFile} is missing`;
+  const record = JSON.parse(readFileSync(recordFile, 'utf8'));
+  if (record.sources !== sourcesHash) return 'native/ has changed since wasm/ was built from it';
+  const found = hashes();
+  const wrong = Object.keys(found).filter((name) => found[name] !== record.files[name]);
+  return wrong.length > 0 ? `${wrong.join(', ')} are not what was built` : undefined;
 }
-const version = spawnSync(compiler, ['--version'], { encoding: 'utf8' });
-if (version.status !== 0) {
-  console.error(
-    `wasm/ is older than native/, and ${compiler} is not here to build it anew; keeping it.`,
-  );
-  process.exit(process.env.IGCNET_REQUIRE_WASM ? 1 : 0);
-}
-console.error('building the wasm kernels …');
-mkdirSync(folder, { recursive: true });
-for (const [name, more] of Object.entries(variants)) {
-  const out = join(folder, `${name}.wasm`);
-  const run = spawnSync(compiler, [...flags, ...more, ...sources, '-o', out], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  if (run.status !== 0) {
-    console.error(`wasm: ${compiler} failed for ${name}:\n${run.stderr}`);
-    process.exit(1);
+
+function build() {
+  const version = spawnSync(compiler, ['--version'], { encoding: 'utf8' });
+  if (version.status !== 0) {
+    console.error(
+      `wasm/ is out of date, and ${compiler} is not here to build it anew; keeping it.`,
+    );
+    return;
   }
+  console.error('building the wasm kernels …');
+  mkdirSync(folder, { recursive: true });
+  for (const [name, more] of Object.entries(variants)) {
+    const out = join(folder, `${name}.wasm`);
+    const line = [...flags, ...more, ...sources, '-o', out];
+    const run = spawnSync(compiler, line, { cwd: root, encoding: 'utf8' });
+    if (run.status !== 0)
+      throw new Error(`${compiler} failed for ${name}:\n${run.stderr ?? run.error}`);
+    chmodSync(out, 0o644);
+  }
+  const [compiledBy] = version.stdout.match(/clang version [\d.]+/);
+  const record = { sources: sourcesHash, compiler: compiledBy, files: hashes() };
+  writeFileSync(recordFile, `${JSON.stringify(record, null, 2)}\n`);
 }
-const record = { sha256, compiler: version.stdout.split('\n')[0].replace(/^\S+ clang/, 'clang') };
-writeFileSync(recordFile, `${JSON.stringify(record, null, 2)}\n`);
+
+const stale = difference();
+if (arguments_[0] === '--check') {
+  if (stale) console.error(`${stale}; npm run build:wasm builds it`);
+  process.exitCode = stale ? 1 : 0;
+} else if (stale) {
+  build();
+}

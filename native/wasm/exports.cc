@@ -9,6 +9,8 @@
 
 using namespace igc;
 
+inline void* operator new(size_t, void* place) noexcept { return place; }
+
 EXPORT int lanes() { return kernelsBaseline()->lanes; }
 EXPORT void setThreads(int threads) { createPool(threads); }
 
@@ -17,17 +19,22 @@ EXPORT void give(void* pointer) { std::free(pointer); }
 EXPORT double allocationsMade() { return double(memoryUse.allocations); }
 EXPORT double bytesHeld() { return double(memoryUse.bytes); }
 
+EXPORT void destroy(Instance* in) {
+  in->~Instance();
+  std::free(in);
+}
+
 // Null: not enough memory.
 EXPORT Instance* create(const double* program, float* parameters, float* gradients, float* state, int poison) {
-  Instance* in = new Instance;
-  if (!in) return nullptr;
+  void* place = std::aligned_alloc(64, sizeof(Instance));
+  if (!place) return nullptr;
+  Instance* in = new (place) Instance;
   in->kernels = kernelsBaseline();
   in->e.pool = createPool(poolThreads(nullptr));
   if (instantiate(*in, program, {parameters, gradients, state}, poison != 0)) return in;
-  delete in;
+  destroy(in);
   return nullptr;
 }
-EXPORT void destroy(Instance* in) { delete in; }
 
 EXPORT void setBatch(Instance* in, const float* images, const int32_t* labels, int count) {
   in->kernels->setBatch(&in->e, images, labels, count);

@@ -111,7 +111,3 @@ void free(void* pointer) {
 }
 
 }  // namespace std
-
-void* operator new(size_t bytes) { return std::aligned_alloc(64, bytes); }
-void operator delete(void* pointer) noexcept { std::free(pointer); }
-void operator delete(void* pointer, size_t) noexcept { std::free(pointer); }

@@ -17,6 +17,7 @@ struct Pool {
   int inside;      // workers that look at the loop
   int generation;  // of loops; what workers sleep on
   int sleeping;
+  int shared;      // loops that a worker took part in
 };
 
 namespace {
@@ -32,10 +33,10 @@ int load(const int& x) { return __atomic_load_n(&x, __ATOMIC_SEQ_CST); }
 void store(int& x, int value) { __atomic_store_n(&x, value, __ATOMIC_SEQ_CST); }
 int add(int& x, int value) { return __atomic_fetch_add(&x, value, __ATOMIC_SEQ_CST); }
 
-void drain(int worker) {
-  for (;;) {
+bool drain(int worker) {
+  for (bool some = false;; some = true) {
     int i = add(pool.next, 1);
-    if (i >= pool.count) return;
+    if (i >= pool.count) return some;
     pool.task(pool.context, i, worker);
   }
 }
@@ -61,10 +62,13 @@ EXPORT void work(int worker) {
     waitForLoop(seen);
     seen = load(pool.generation);
     add(pool.inside, 1);
-    if (load(pool.open)) drain(worker);
+    if (load(pool.open) && drain(worker)) add(pool.shared, 1);
     add(pool.inside, -1);
   }
 }
+
+// So that a test can tell.
+EXPORT int loopsShared() { return load(pool.shared); }
 
 #endif
 

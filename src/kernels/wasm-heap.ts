@@ -14,7 +14,7 @@ export interface Heap {
 export function heapOf(memory: WasmMemory, exports: WasmExports): Heap {
   return {
     take(bytes) {
-      const pointer = exports.take(Math.max(1, bytes)) >>> 0;
+      const pointer = bytes < 2 ** 32 ? exports.take(bytes) >>> 0 : 0;
       if (pointer === 0) throw memoryError();
       return pointer;
     },

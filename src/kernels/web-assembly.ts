@@ -46,6 +46,8 @@ export interface WasmExports {
   ): void;
   /** Modules with threads: the loop of a worker; never returns. */
   work(worker: number): void;
+  /** Modules with threads: loops that a worker took part in. */
+  loopsShared(): number;
   readonly __stack_pointer: { value: number };
 }
 
