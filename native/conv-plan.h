@@ -27,11 +27,11 @@ INLINE int64_t mostOfStrips(int height, int rows, F need) {
 
 // Fewest strips whose scratch fits; returns the vectors that one needs.
 template <class F>
-inline int64_t chooseStrips(int height, int& rows, int& strips, F need) {
+inline int64_t chooseStrips(int height, int64_t most, int& rows, int& strips, F need) {
   for (strips = 1;; strips++) {
     rows = ceilDiv(height, strips);
     int64_t vectors = mostOfStrips(height, rows, need);
-    if (rows == 1 || vectors * int64_t(LANES * sizeof(float)) <= kScratchBytes) {
+    if (rows == 1 || vectors * int64_t(LANES * sizeof(float)) <= most) {
       strips = ceilDiv(height, rows);
       return vectors;
     }
@@ -53,7 +53,7 @@ inline int64_t planConv(Executor& e, Step& s) {
   s.widest = 0;
   for (int k = 0; k <= last; k++) s.widest = maximum(s.widest, perIn(s.convs[k]));
   const Conv& c = s.convs[last];
-  most = chooseStrips(c.outHeight, s.rowsForward, s.stripsForward, [&](Rows rows) {
+  most = chooseStrips(c.outHeight, kScratchBytes, s.rowsForward, s.stripsForward, [&](Rows rows) {
     return 2 * perOut(c) + ceilDiv(s.widest, LANES) + innerScratch(s, last, inputRows(c, rows));
   });
   s.chunkForward = chooseChunk(c, last > 0, s.rowsForward, 1);
@@ -62,14 +62,15 @@ inline int64_t planConv(Executor& e, Step& s) {
     int64_t weights = weightCount(c) / c.groups;  // packConv sums the weights of repeated inputs in scratch
     if (weights / LANES + 1 > most) most = weights / LANES + 1;
     if (!e.training) continue;
-    int64_t need = chooseStrips(c.outHeight, c.rows, c.strips, [&](Rows rows) {
+    int64_t fits = k == 0 ? kFirstScratchBytes : kScratchBytes;
+    int64_t need = chooseStrips(c.outHeight, fits, c.rows, c.strips, [&](Rows rows) {
       return backwardHead(s, c) + perOut(c) * odd(int64_t(gradientRows(c, rows).count()) * gradCols(c)) +
              innerScratch(s, k, inputRows(c, rows));
     });
     if (need > most) most = need;
     c.chunk = chooseChunk(c, k > 0, c.rows, 2);
     c.partialSlots = (last == 0 ? blocks(e) : 1) * c.strips;
-    int64_t between = int64_t(c.outChannels) * c.outHeight * c.outWidth * LANES;
+    int64_t between = c.outChannels * betweenShape(c).plane * LANES;
     if (k < last && between > e.betweenSize) e.betweenSize = between;
   }
   return most * LANES;

@@ -17,6 +17,7 @@ namespace {
 
 // Scratch for the strips of one group, and the work worth handing to a thread, by measurement.
 constexpr int64_t kScratchBytes = 512 * 1024;
+constexpr int64_t kFirstScratchBytes = 128 * 1024;  // backward of a first convolution
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
 constexpr int kMaxConvs = 40;
 
@@ -40,11 +41,63 @@ struct StepTask {
   int firstBlock;  // of this loop's tasks
 };
 
-INLINE StripConv stripConv(const Conv& c, const V* x, const int* channel, int cols, const float* weights) {
-  return {x, channel, perIn(c), c.kernelH, c.kernelW, cols, int64_t(cols) * c.stride, c.stride, weights};
+INLINE int64_t groupWeights(const Conv& c) { return int64_t(perOut(c)) * perIn(c) * c.kernelH * c.kernelW; }
+
+// Group g over padded scratch.
+INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channel, int cols) {
+  StripConv k{};
+  k.x = x;
+  k.channel = channel;
+  k.inputs = perIn(c);
+  k.kernelH = c.kernelH;
+  k.kernelW = c.kernelW;
+  k.rowStride = cols;
+  k.rowStep = int64_t(cols) * c.stride;
+  k.colStep = c.stride;
+  k.weights = c.packed + g * groupWeights(c);
+  return k;
 }
-INLINE const float* packedOf(const Conv& c, int g) {
-  return c.packed + int64_t(g) * perOut(c) * perIn(c) * c.kernelH * c.kernelW;
+
+// Whether the register tiles read the input tensor itself: seen through its view anew for every block of outputs,
+// which pays for few of them only.
+INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
+  bool same = c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
+  if (same && in.bn < 0 && !in.relu) return kMap;
+  if (same && in.bn >= 0 && in.relu && outputBlocks(perOut(c)) <= 2) return kSeenMap;
+  return kScratch;
+}
+
+// Group g over the tensor's map; rows: of the output.
+INLINE StripConv mapConv(const Executor& e, const Conv& c, int g, const Tensor& in, int block, Rows rows, int* channel) {
+  int n = perIn(c);
+  int64_t size = int64_t(in.height) * in.width;
+  for (int i = 0; i < n; i++) channel[i] = int(c.inMap[g * n + i] * size);
+  StripConv k = scratchConv(c, g, plane(e.activations, in.offset, in, block, 0), channel, in.width);
+  k.rowStep = k.colStep = 0;
+  k.height = in.height;
+  k.width = in.width;
+  k.firstRow = rows.lo - c.padH;
+  k.source = c.inMap + g * n;
+  if (in.bn >= 0) {
+    const BatchNorm& bn = e.batchNorms[in.bn];
+    int first = block / e.blocksPerReplica * bn.channels;
+    k.scale = bn.scale + first;
+    k.shift = bn.shift + first;
+  }
+  return k;
+}
+
+// Asks for the rows of a tensor's channels, one block's.
+INLINE void askRows(Requests& requests, const float* arena, int64_t offset, const Tensor& t, int block, const int* channels,
+                    int count, Rows rows) {
+  Rows real = inside(rows, t.height);
+  if (real.count() <= 0) return;
+  requests.add(plane(const_cast<float*>(arena), offset, t, block, 0) + int64_t(real.lo) * t.width, channels, count,
+               int64_t(t.height) * t.width, int64_t(real.count()) * t.width);
+}
+INLINE void askSources(Requests& requests, const Executor& e, const Conv& c, const Tensor& in, int block, int g, Rows rows) {
+  if (g >= c.groups) return;
+  askRows(requests, e.activations, in.offset, in, block, c.sources + g * perIn(c), c.sourceCount[g], rows);
 }
 
 // Group g of the first convolution reads its sources from the tensor into x.
@@ -68,25 +121,38 @@ inline void clearPadding(const Conv& c, const Planes& to) {
 }
 
 // The input of convolution k >= 1 for a strip, all channels, at `at`; behind it lies scratch of the earlier ones.
-inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Rows rows, int* channel, V* at) {
+// `after` is what to ask for meanwhile that is needed next.
+inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Rows rows, int* channel, V* at,
+                         const Requests& after) {
   const Conv &c = s.convs[k - 1], &next = s.convs[k];
   const Tensor& tensor = e.tensors[s.inputs[0]];
+  const InputKind kind = k == 1 ? inputKind(c, tensor) : kScratch;
   Planes to{at, planeOf(next, rows), rows, inputCols(next)};
   at += next.inChannels * to.stride;
   if (to.cols > next.inWidth || next.padH > 0) clearPadding(next, to);
   Rows real = inside(rows, c.outHeight), need = inputRows(c, real);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
-  if (k > 1) from = innerInput(e, s, block, k - 1, need, channel, at);
-  bool flat = pointwise(c) && to.cols == c.outWidth;
+  if (k > 1) from = innerInput(e, s, block, k - 1, need, channel, at, Requests{});
+  const bool flat = pointwise(c) && to.cols == c.outWidth;
+  const int outputs = perOut(c), inputs = perIn(c), height = flat ? 1 : real.count();
+  const int width = flat ? real.count() * c.outWidth : c.outWidth;
   for (int g = 0; g < c.groups; g++) {
-    int outputs = perOut(c), inputs = perIn(c);
-    if (k == 1) fillGroup(e, c, tensor, block, g, need, from.at, channel);
-    else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
-    StripConv strip = stripConv(c, from.at, channel, from.cols, packedOf(c, g));
+    Requests requests = g + 1 < c.groups ? Requests{} : after;
+    if (k == 1) askSources(requests, e, c, tensor, block, g + 1, need);
     ScratchStore store{to.at + int64_t(real.lo - rows.lo) * to.cols + next.padW, to.stride, to.cols,
                        c.outMap + g * outputs, biasOf(e, c, g * outputs), c.relu != 0};
-    if (flat) convolve(strip, outputs, 1, real.count() * c.outWidth, store);
-    else convolve(strip, outputs, real.count(), c.outWidth, store);
+    if (kind != kScratch) {
+      StripConv strip = mapConv(e, c, g, tensor, block, real, channel);
+      strip.requests = &requests;
+      if (kind == kMap) convolve<kMap>(strip, outputs, height, width, store);
+      else convolve<kSeenMap>(strip, outputs, height, width, store);
+      continue;
+    }
+    if (k == 1) fillGroup(e, c, tensor, block, g, need, from.at, channel);
+    else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
+    StripConv strip = scratchConv(c, g, from.at, channel, from.cols);
+    strip.requests = &requests;
+    convolve<kScratch>(strip, outputs, height, width, store);
   }
   return to;
 }
@@ -115,20 +181,32 @@ inline void convForwardTask(void* context, int task, int worker) {
   V* sums = (V*)e.scratch[worker];
   int* channel = (int*)(sums + 2 * outputs);
   V* at = sums + 2 * outputs + ceilDiv(s.widest, LANES);
+  const InputKind kind = last == 0 ? inputKind(c, in) : kScratch;
   Rows need = inputRows(c, p.rows);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
-  if (last > 0) from = innerInput(e, s, p.block, last, need, channel, at);
+  if (last > 0) from = innerInput(e, s, p.block, last, need, channel, at, Requests{});
+  const bool flat = pointwise(c);
+  const int height = flat ? 1 : count, width = flat ? count * out.width : out.width;
   for (int g = p.g0; g < p.g1; g++) {
-    if (last == 0) fillGroup(e, c, in, p.block, g, need, at, channel);
-    else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
-    StripConv strip = stripConv(c, from.at, channel, from.cols, packedOf(c, g));
     TensorStore store{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
                       int64_t(out.height) * out.width, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
-    if (pointwise(c)) convolve(strip, outputs, 1, count * out.width, store);
-    else convolve(strip, outputs, count, out.width, store);
+    Requests requests;
+    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need);
+    if (kind != kScratch) {
+      StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
+      strip.requests = &requests;
+      if (kind == kMap) convolve<kMap>(strip, outputs, height, width, store);
+      else convolve<kSeenMap>(strip, outputs, height, width, store);
+    } else {
+      if (last == 0) fillGroup(e, c, in, p.block, g, need, at, channel);
+      else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
+      StripConv strip = scratchConv(c, g, from.at, channel, from.cols);
+      strip.requests = &requests;
+      convolve<kScratch>(strip, outputs, height, width, store);
+    }
     if (!bn) continue;
     for (int o = 0; o < outputs; o++) {
       double* at = sumsAt(*bn, p.block, p.strip, c.outMap[g * outputs + o]);
@@ -162,35 +240,123 @@ INLINE BackwardScratch cutScratch(const Step& s, const Conv& c, float* scratch) 
   return b;
 }
 
+// The gradient of a group's outputs for a strip: planes at `at`, from row `rows.lo` of the dilated map on.
+struct GradientPlanes {
+  const V* at;
+  const int* channel;
+  int cols;
+};
+
 // dIn of group g over the input rows that belong to a strip.
-inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p, int g, const BackwardScratch& b,
-                          const V* grad, const Planes& from) {
+inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p, int g, Contribution* to,
+                          const GradientPlanes& grad, const Planes& from, Requests& requests) {
   const Conv& c = s.convs[k];
-  int sources = c.sourceCount[g], cols = gradCols(c);
+  int sources = c.sourceCount[g];
   const int* channels = c.sources + g * perIn(c);
   Rows own = ownedInputRows(c, p.rows), read = gradientRows(c, p.rows);
   int rowShift = own.lo + c.padH - (c.kernelH - 1) - read.lo, colShift = gradMargin(c) - (c.kernelW - 1 - c.padW);
-  StripConv back{grad + int64_t(rowShift) * cols + colShift, b.gradChannel, perOut(c), c.kernelH, c.kernelW, cols, cols, 1,
-                 c.packedBackward + int64_t(g) * perOut(c) * perIn(c) * c.kernelH * c.kernelW};
-  int64_t first = int64_t(own.lo) * c.inWidth, size = int64_t(c.inHeight) * c.inWidth;
-  bool flat = pointwise(c);
-  int rows = flat ? 1 : own.count(), width = flat ? own.count() * c.inWidth : c.inWidth;
+  StripConv back = scratchConv(c, g, grad.at + int64_t(rowShift) * grad.cols + colShift, grad.channel, grad.cols);
+  back.inputs = perOut(c);
+  back.rowStep = grad.cols;
+  back.colStep = 1;
+  back.weights = c.packedBackward + g * groupWeights(c);
+  back.requests = &requests;
   if (k > 0) {
+    const BetweenShape shape = betweenShape(s.convs[k - 1]);
     const V* value = s.convs[k - 1].relu ? from.at + int64_t(own.lo - from.rows.lo) * from.cols + c.padW : nullptr;
-    BetweenStore store{(V*)e.between[(k - 1) % 2] + first, size, c.inWidth, value, from.stride, from.cols, channels};
-    convolve(back, sources, rows, width, store);
+    BetweenStore store{(V*)e.between[(k - 1) % 2] + int64_t(own.lo + shape.top) * shape.cols + shape.left, shape.plane,
+                       shape.cols, value, from.stride, from.cols, channels};
+    if (pointwise(c) && shape.cols == c.inWidth) convolve<kScratch>(back, sources, 1, own.count() * c.inWidth, store);
+    else convolve<kScratch>(back, sources, own.count(), c.inWidth, store);
     return;
   }
   const Tensor& in = e.tensors[s.inputs[0]];
-  for (int u = 0; u < sources; u++) b.to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
+  const int64_t first = int64_t(own.lo) * c.inWidth, size = int64_t(c.inHeight) * c.inWidth;
+  for (int u = 0; u < sources; u++) to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
   GradientStore store{plane(e.gradients, in.gradientOffset, in, p.block, 0) + first,
-                      plane(e.activations, in.offset, in, p.block, 0) + first, size, c.inWidth, channels, b.to};
-  convolve(back, sources, rows, width, store);
-  if (!b.to[0].sum) return;
+                      plane(e.activations, in.offset, in, p.block, 0) + first, size, c.inWidth, channels, to};
+  if (pointwise(c) && grad.cols == c.inWidth) convolve<kScratch>(back, sources, 1, own.count() * c.inWidth, store);
+  else convolve<kScratch>(back, sources, own.count(), c.inWidth, store);
+  if (!to[0].sum) return;
   for (int u = 0; u < sources; u++) {
     double* sums = sumsAt(e.batchNorms[in.bn], p.block, p.strip, channels[u]);
-    sums[0] = laneSum(b.to[u].s0);
-    sums[1] = laneSum(b.to[u].s1);
+    sums[0] = laneSum(to[u].s0);
+    sums[1] = laneSum(to[u].s1);
+  }
+}
+
+// Whether convolution k's backward reads its output's gradient where the next one left it.
+INLINE bool readsBetween(const Step& s, int k) { return k < s.convCount - 1 && s.convs[k].stride == 1; }
+
+// What one task of a convolution's backward works on, whatever the group.
+struct BackwardTask {
+  Executor& e;
+  const Step& s;
+  const Conv& c;
+  int k;
+  ConvPlace p;
+  Rows need, read;    // rows of the input, and of the dilated gradient
+  int64_t gradPlane;  // of scratch
+  V* grad;
+  bool direct;        // the gradient is read where it lies between two convolutions
+};
+
+// Outputs whose gradient is made ready at once, while the next ones' memory is asked for.
+constexpr int kGradFill = 4;
+
+INLINE void askGradient(Requests& requests, const BackwardTask& t, int g, int from) {
+  const Conv& c = t.c;
+  if (g >= c.groups || t.k != t.s.convCount - 1) return;
+  const Tensor& out = t.e.tensors[t.s.output];
+  const int* channels = c.outMap + g * perOut(c) + from;
+  int n = minimum(kGradFill, perOut(c) - from);
+  Rows rows{ceilDiv(maximum(0, t.read.lo), c.stride), (t.read.hi - 1) / c.stride + 1};
+  askRows(requests, t.e.gradients, out.gradientOffset, out, t.p.block, channels, n, rows);
+  if (out.bn >= 0) askRows(requests, t.e.activations, out.offset, out, t.p.block, channels, n, rows);
+}
+
+// Makes the gradients of outputs [from, from + n) of a group ready.
+INLINE void fillGradients(const BackwardTask& t, int g, int from, int n, int* channel) {
+  const Conv& c = t.c;
+  for (int o = from; o < from + n; o++) {
+    int stored = c.outMap[g * perOut(c) + o];
+    if (t.direct) {
+      channel[o] = int(stored * betweenShape(c).plane);
+      continue;
+    }
+    channel[o] = int(o * t.gradPlane);
+    V* to = t.grad + o * t.gradPlane;
+    if (t.k == t.s.convCount - 1) fillGradient(t.e, c, t.e.tensors[t.s.output], t.p.block, stored, t.read, to);
+    else fillBetween(c, (V*)t.e.between[t.k % 2], stored, t.read, to);
+  }
+}
+
+// dW of a group over a strip, as the gradients of its outputs become ready.
+INLINE void groupWeightGradient(const BackwardTask& t, int g, const Planes& from, const BackwardScratch& b,
+                                const GradientPlanes& grad, bool add, float* dw) {
+  const Conv& c = t.c;
+  int inputs = perIn(c), outputs = perOut(c), columns = inputs * c.kernelH * c.kernelW, count = t.p.rows.count();
+  for (int i = 0, j = 0; i < inputs; i++)
+    for (int ky = 0; ky < c.kernelH; ky++)
+      for (int kx = 0; kx < c.kernelW; kx++) b.column[j++] = b.channel[i] + ky * from.cols + kx;
+  StripGradient strip{};
+  strip.x = from.at;
+  strip.rowStep = int64_t(from.cols) * c.stride;
+  strip.colStep = c.stride;
+  strip.gradRow = int64_t(grad.cols) * c.stride;
+  strip.gradCol = c.stride;
+  bool flat = pointwise(c) && grad.cols == c.outWidth;
+  strip.rows = flat ? 1 : count;
+  strip.cols = flat ? count * c.outWidth : c.outWidth;
+  for (int o = 0; o < outputs; o += kGradFill) {
+    int n = minimum(kGradFill, outputs - o);
+    fillGradients(t, g, o, n, b.gradChannel);
+    Requests requests;
+    if (o + n < outputs) askGradient(requests, t, g, o + n);
+    strip.requests = &requests;
+    strip.gradChannel = n > 1 ? b.gradChannel[o + 1] - b.gradChannel[o] : 0;
+    strip.g = grad.at + b.gradChannel[o] + int64_t(t.p.rows.lo * c.stride - t.read.lo) * grad.cols + gradMargin(c);
+    weightGradient(strip, n, b.column, columns, c.kernelH == 3 && c.kernelW == 3, from.cols, add, dw + int64_t(o) * columns);
   }
 }
 
@@ -200,41 +366,39 @@ inline void convBackwardTask(void* context, int task, int worker) {
   const Step& s = *job.s;
   const int k = job.k;
   const Conv& c = s.convs[k];
-  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  const Tensor& in = e.tensors[s.inputs[0]];
   ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
   p.block += job.firstBlock;
-  int inputs = perIn(c), outputs = perOut(c), columns = inputs * c.kernelH * c.kernelW, count = p.rows.count();
+  const int inputs = perIn(c);
   BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
-  Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
-  int64_t gradPlane = odd(int64_t(read.count()) * gradCols(c));
-  V* grad = b.at;
-  V* at = grad + outputs * gradPlane;
+  const Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
+  const int64_t gradPlane = odd(int64_t(read.count()) * gradCols(c));
+  const bool direct = readsBetween(s, k);
+  BackwardTask t{e, s, c, k, p, need, read, gradPlane, b.at, direct};
+  const BetweenShape shape = betweenShape(c);
+  GradientPlanes grad{b.at, b.gradChannel, gradCols(c)};
+  if (direct) grad.at = (V*)e.between[k % 2] + int64_t(read.lo + shape.top) * shape.cols;
+  V* at = b.at + (direct ? 0 : perOut(c) * gradPlane);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
-  if (k > 0) from = innerInput(e, s, p.block, k, need, b.channel, at);
-  int64_t slot = int64_t(p.block - job.firstBlock) * c.strips + p.strip;
+  if (k > 0) {
+    Requests requests;
+    askGradient(requests, t, p.g0, 0);
+    from = innerInput(e, s, p.block, k, need, b.channel, at, requests);
+  }
+  const int64_t slot = int64_t(p.block - job.firstBlock) * c.strips + p.strip;
   for (int g = p.g0; g < p.g1; g++) {
     if (k == 0) fillGroup(e, c, in, p.block, g, need, at, b.channel);
     else for (int i = 0; i < inputs; i++) b.channel[i] = int(c.inMap[g * inputs + i] * from.stride);
-    for (int o = 0; o < outputs; o++) {
-      V* to = grad + o * gradPlane;
-      b.gradChannel[o] = int(o * gradPlane);
-      if (k == s.convCount - 1) fillGradient(e, c, out, p.block, c.outMap[g * outputs + o], read, to);
-      else fillBetween(c, (V*)e.between[k % 2], c.outMap[g * outputs + o], read, to);
+    float* dw = c.partials + slot * weightCount(c) + g * groupWeights(c);
+    groupWeightGradient(t, g, from, b, grad, job.firstBlock > 0, dw);
+    if (k == 0 && s.mode[0] == kNone) continue;
+    Requests requests;
+    if (g + 1 < p.g1) {
+      askGradient(requests, t, g + 1, 0);
+      if (k == 0) askSources(requests, e, c, in, p.block, g + 1, need);
+      if (direct) requests.add(grad.at, c.outMap + (g + 1) * perOut(c), perOut(c), shape.plane, int64_t(read.count()) * shape.cols);
     }
-    for (int i = 0, j = 0; i < inputs; i++)
-      for (int ky = 0; ky < c.kernelH; ky++)
-        for (int kx = 0; kx < c.kernelW; kx++) b.column[j++] = b.channel[i] + ky * from.cols + kx;
-    const V* own = grad + int64_t(p.rows.lo * c.stride - read.lo) * gradCols(c) + gradMargin(c);
-    StripGradient strip{from.at, int64_t(from.cols) * c.stride, c.stride, own, gradPlane,
-                        int64_t(gradCols(c)) * c.stride, c.stride, count, c.outWidth};
-    if (pointwise(c)) {
-      strip.rows = 1;
-      strip.cols = count * c.outWidth;
-    }
-    float* dw = c.partials + slot * weightCount(c) + int64_t(g) * outputs * columns;
-    bool add = job.firstBlock > 0;
-    weightGradient(strip, outputs, b.column, columns, c.kernelH == 3 && c.kernelW == 3, from.cols, add, dw);
-    if (k > 0 || s.mode[0] != kNone) inputGradient(e, s, k, p, g, b, grad, from);
+    inputGradient(e, s, k, p, g, b.to, grad, from, requests);
   }
 }
 
@@ -287,10 +451,20 @@ inline void convForward(Executor& e, Step& s) {
   if (bn) finishStatistics(e, *bn);
 }
 
+// Zeros around what lies between two convolutions, where it lay otherwise before.
+inline void clearBetween(Executor& e, const Conv& c, int turn) {
+  const BetweenShape shape = betweenShape(c);
+  const int64_t now[4] = {c.outChannels, shape.plane, shape.cols, shape.top};
+  if (std::memcmp(now, e.betweenShape[turn], sizeof now) == 0) return;
+  std::memcpy(e.betweenShape[turn], now, sizeof now);
+  std::memset(e.between[turn], 0, c.outChannels * shape.plane * sizeof(V));
+}
+
 inline void convBackward(Executor& e, Step& s) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   if (out.bn >= 0) finishBackward(e, e.batchNorms[out.bn]);
   if (in.bn >= 0 && s.mode[0] != kNone && s.complete[0]) e.batchNorms[in.bn].usedSlots = s.convs[0].strips;
+  for (int k = 0; k + 1 < s.convCount; k++) clearBetween(e, s.convs[k], k % 2);
   int together = s.convCount == 1 ? blocks(e) : 1;
   for (int block = 0; block < blocks(e); block += together) {
     for (int k = s.convCount - 1; k >= 0; k--) {

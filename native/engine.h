@@ -80,6 +80,7 @@ struct Executor {
   Pool* pool;
   float* between[2];                     // gradients of fleeting results, one block each, in turns
   int64_t betweenSize;                   // floats
+  int64_t betweenShape[2][4];            // how they lie now
   float** scratch;                       // one per worker
   int64_t scratchSize;                   // floats
   int hasLoss;

@@ -18,14 +18,64 @@ constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
 #endif
 
-// A convolution over one group of a strip in scratch. All strides in vectors.
+// Memory that will be needed soon, asked for a few lines at a time while something is computed: the same bytes of
+// some channels, one channel after the other.
+struct Ahead {
+  const char* base;    // in channel 0
+  const int* channel;
+  int channels;
+  int64_t planeBytes, lines, next;
+};
+struct Requests {
+  static constexpr int kLine = 64, kMost = 3;
+  Ahead list[kMost];
+  int count = 0;
+  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors) {
+    int64_t size = sizeof(V);
+    list[count++] = {(const char*)base, channel, channels, planeSize * size, (vectors * size + kLine - 1) / kLine, 0};
+  }
+  // Lines to ask for at each of so many calls.
+  INLINE int64_t share(int64_t calls) const {
+    int64_t lines = 0;
+    for (int i = 0; i < count; i++) lines += list[i].channels * list[i].lines;
+    return lines == 0 ? 0 : lines / calls + 1;
+  }
+  INLINE void ask(int64_t n) {
+#if !defined(__wasm__)
+    while (count > 0 && n > 0) {
+      Ahead& a = list[count - 1];
+      if (a.channels <= 0) {
+        count--;
+        continue;
+      }
+      const char* at = a.base + a.channel[0] * a.planeBytes + a.next * kLine;
+      int64_t now = a.lines - a.next < n ? a.lines - a.next : n;
+      for (int64_t i = 0; i < now; i++) __builtin_prefetch(at + i * kLine, 0, 2);
+      n -= now;
+      a.next += now;
+      if (a.next < a.lines) continue;
+      a.next = 0;
+      a.channel++;
+      a.channels--;
+    }
+#endif
+  }
+};
+
+// A convolution over one group of a strip. All strides in vectors.
 struct StripConv {
   const V* x;
   const int* channel;  // [I] where each input's plane starts
   int inputs, kernelH, kernelW;
-  int64_t rowStride;         // between scratch rows
+  int64_t rowStride;         // between input rows
   int64_t rowStep, colStep;  // between output rows, columns
   const float* weights;      // packed
+  // Where x is no padded scratch but a tensor's map: its size, the row that output row 0 begins with, and what it is
+  // seen through, by channel, or null.
+  int height, width, firstRow;
+  const float *scale, *shift;
+  const int* source;         // [I] channels
+  Requests* requests;        // or null
 };
 
 // Outputs of block k when n outputs are dealt into blocks as evenly as possible.
@@ -49,6 +99,43 @@ INLINE void accumulate3(const StripConv& k, const V* x, const float* w, V (&a)[O
       }
       UNROLL for (int p = 0; p < P + 2; p++) {
         V v = row[p];
+        UNROLL for (int o = 0; o < OB; o++) {
+          if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
+          if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
+          if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
+        }
+      }
+    }
+  }
+}
+
+// The same from a tensor's map, whose padding of one column is not there, seen through its batch norm and ReLU.
+template <int OB, int P, bool VIEW>
+INLINE void accumulateMap3(const StripConv& k, int r, int c, const float* w, V (&a)[OB][P]) {
+  const bool left = c == 0, right = c + P == k.width;
+  for (int i = 0; i < k.inputs; i++) {
+    V scale{}, shift{};
+    if (VIEW) {
+      scale = splat(k.scale[k.source[i]]);
+      shift = splat(k.shift[k.source[i]]);
+    }
+    const V* map = k.x + k.channel[i] + c - 1;
+    for (int ky = 0; ky < k.kernelH; ky++, w += 3 * OB) {
+      int y = k.firstRow + r + ky;
+      if (y < 0 || y >= k.height) continue;
+      const V* row = map + y * k.rowStride;
+      V w0[OB], w1[OB], w2[OB];
+      UNROLL for (int o = 0; o < OB; o++) {
+        w0[o] = splat(w[o]);
+        w1[o] = splat(w[OB + o]);
+        w2[o] = splat(w[2 * OB + o]);
+      }
+      UNROLL for (int p = 0; p < P + 2; p++) {
+        V v{};
+        if (!((p == 0 && left) || (p == P + 1 && right))) {
+          v = row[p];
+          if (VIEW) v = rectify(multiplyAdd(v, scale, shift));
+        }
         UNROLL for (int o = 0; o < OB; o++) {
           if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
           if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
@@ -90,8 +177,19 @@ INLINE void accumulate1(const StripConv& k, const V* x, const float* w, V (&a)[O
   }
 }
 
+// Where the input of a convolution lies: padded scratch, or a tensor's map, normalised and rectified or as it is.
+enum InputKind { kScratch, kMap, kSeenMap };
+
+template <int OB, int P, int INPUT>
+INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float* w, V (&a)[OB][P]) {
+  if (INPUT != kScratch) accumulateMap3<OB, P, INPUT == kSeenMap>(k, r, c, w, a);
+  else if (k.colStep == 1 && k.kernelW == 3) accumulate3<OB, P>(k, x, w, a);
+  else if (k.colStep == 1 && k.kernelW == 1 && k.kernelH == 1) accumulate1<OB, P>(k, x, w, a);
+  else accumulateTaps<OB, P>(k, x, w, a);
+}
+
 // OB outputs from o on, over the pixels [c, end) of one row, P at a time.
-template <int OB, int P, class Out>
+template <int OB, int P, int INPUT, class Out>
 __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   typename Out::Sums sums[OB];
   UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
@@ -99,20 +197,18 @@ __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, 
   for (; c + P <= end; c += P, x += P * k.colStep) {
     V a[OB][P];
     UNROLL for (int i = 0; i < OB; i++) UNROLL for (int p = 0; p < P; p++) a[i][p] = V{};
-    if (k.colStep == 1 && k.kernelW == 3) accumulate3<OB, P>(k, x, w, a);
-    else if (k.colStep == 1 && k.kernelW == 1 && k.kernelH == 1) accumulate1<OB, P>(k, x, w, a);
-    else accumulateTaps<OB, P>(k, x, w, a);
+    accumulate<OB, P, INPUT>(k, x, r, c, w, a);
     UNROLL for (int i = 0; i < OB; i++) out.template store<P>(o + i, r, c, a[i], sums[i]);
   }
   UNROLL for (int i = 0; i < OB; i++) out.save(o + i, sums[i]);
 }
 
-template <int OB, class Out>
+template <int OB, int INPUT, class Out>
 INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   constexpr int P = OB > 2 ? kPixelsWide : kPixelsNarrow;
   int whole = c + (end - c) / P * P;
-  if (whole > c) tiles<OB, P>(k, w, o, r, c, whole, out);
-  if (whole < end) tiles<OB, 1>(k, w, o, r, whole, end, out);
+  if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
+  if (whole < end) tiles<OB, 1, INPUT>(k, w, o, r, whole, end, out);
 }
 
 // Pixels after which the next outputs take their turn: their inputs stay in L1, and the results of one output
@@ -120,20 +216,22 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
 constexpr int kChunk = 16;
 
 // All outputs of a group over rows x cols.
-template <class Out>
+template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
   int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
+  int64_t share = k.requests ? k.requests->share(int64_t(rows) * ceilDiv(cols, kChunk) * count) : 0;
   for (int r = 0; r < rows; r++) {
     for (int c = 0; c < cols; c += kChunk) {
       int end = minimum(cols, c + kChunk);
       const float* w = k.weights;
       for (int b = 0; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
+        if (share) k.requests->ask(share);
         switch (width) {
-          case 4: tilesOfRow<4>(k, w, o, r, c, end, out); break;
-          case 3: tilesOfRow<3>(k, w, o, r, c, end, out); break;
-          case 2: tilesOfRow<2>(k, w, o, r, c, end, out); break;
-          default: tilesOfRow<1>(k, w, o, r, c, end, out);
+          case 4: tilesOfRow<4, INPUT>(k, w, o, r, c, end, out); break;
+          case 3: tilesOfRow<3, INPUT>(k, w, o, r, c, end, out); break;
+          case 2: tilesOfRow<2, INPUT>(k, w, o, r, c, end, out); break;
+          default: tilesOfRow<1, INPUT>(k, w, o, r, c, end, out);
         }
         w += taps * width;
       }
@@ -159,6 +257,7 @@ struct StripGradient {
   const V* g;
   int64_t gradChannel, gradRow, gradCol;  // strides of g
   int rows, cols;
+  Requests* requests;        // or null
 };
 
 template <int N>
@@ -215,9 +314,13 @@ __attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g,
 }
 
 template <int OB>
-INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, bool add, float* out) {
+INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, int64_t share, bool add,
+                            float* out) {
   int j = 0;
-  for (; j + kGradColumns <= count; j += kGradColumns) gradientTile<OB, kGradColumns>(k, g, columns + j, add, out + j, count);
+  for (; j + kGradColumns <= count; j += kGradColumns) {
+    if (share) k.requests->ask(share);
+    gradientTile<OB, kGradColumns>(k, g, columns + j, add, out + j, count);
+  }
   for (; j + 2 <= count; j += 2) gradientTile<OB, 2>(k, g, columns + j, add, out + j, count);
   for (; j < count; j++) gradientTile<OB, 1>(k, g, columns + j, add, out + j, count);
 }
@@ -225,23 +328,25 @@ INLINE void gradientColumns(const StripGradient& k, const V* g, const int* colum
 // out[o][column] for all outputs and columns of a group; out is written, or added to.
 inline void weightGradient(const StripGradient& k, int outputs, const int* columns, int count, bool nine,
                            int64_t rowStride, bool add, float* out) {
+  int tileOutputs = nine ? kGrad9Outputs : kGradOutputs, tileColumns = nine ? 9 : kGradColumns;
+  int64_t calls = int64_t(ceilDiv(outputs, tileOutputs)) * maximum(1, count / tileColumns);
+  int64_t share = k.requests ? k.requests->share(calls) : 0;
   for (int o = 0; o < outputs;) {
     const V* g = k.g + o * k.gradChannel;
     float* to = out + int64_t(o) * count;
+    bool many = o + tileOutputs <= outputs;
     if (nine) {
-      bool many = o + kGrad9Outputs <= outputs;
       for (int j = 0; j < count; j += 9) {
+        if (share) k.requests->ask(share);
         if (many) gradientTile9<kGrad9Outputs>(k, g, columns[j], rowStride, add, to + j, count);
         else gradientTile9<1>(k, g, columns[j], rowStride, add, to + j, count);
       }
-      o += many ? kGrad9Outputs : 1;
-    } else if (o + kGradOutputs <= outputs) {
-      gradientColumns<kGradOutputs>(k, g, columns, count, add, to);
-      o += kGradOutputs;
+    } else if (many) {
+      gradientColumns<kGradOutputs>(k, g, columns, count, share, add, to);
     } else {
-      gradientColumns<1>(k, g, columns, count, add, to);
-      o += 1;
+      gradientColumns<1>(k, g, columns, count, share, add, to);
     }
+    o += many ? tileOutputs : 1;
   }
 }
 

@@ -104,7 +104,7 @@ struct GradientStore {
 struct BetweenStore {
   V* dx;               // first row, channel 0
   int64_t planeSize;
-  int width;
+  int cols;
   const V* value;      // the rectified values there, in scratch; null without a ReLU
   int64_t valuePlane;
   int valueCols;
@@ -114,7 +114,7 @@ struct BetweenStore {
   INLINE void save(int, const Sums&) {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
-    V* to = dx + channel[o] * planeSize + int64_t(r) * width + c;
+    V* to = dx + channel[o] * planeSize + int64_t(r) * cols + c;
     if (!value) {
       UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
       return;

@@ -99,9 +99,22 @@ inline void fillGradient(const Executor& e, const Conv& c, const Tensor& out, in
   });
 }
 
-// The gradient of a result that lives in scratch only: planes [channel][y][x] of one block.
+// How the gradient of a result that lives in scratch only lies in one block's planes [channel][y][x]: with the zeros
+// around it that the convolution before it reads, where that one's stride is 1.
+struct BetweenShape {
+  int64_t plane;
+  int rows, cols, top, left;
+};
+INLINE BetweenShape betweenShape(const Conv& c) {
+  if (c.stride > 1) return {int64_t(c.outHeight) * c.outWidth, c.outHeight, c.outWidth, 0, 0};
+  Rows rows = gradientRows(c, {0, c.outHeight});
+  int cols = gradCols(c);
+  return {odd(int64_t(rows.count()) * cols), rows.count(), cols, -rows.lo, gradMargin(c)};
+}
+
+// Spreads such a gradient out by the stride.
 inline void fillBetween(const Conv& c, const V* between, int channel, Rows rows, V* dst) {
-  const V* grad = between + int64_t(channel) * c.outHeight * c.outWidth;
+  const V* grad = between + channel * betweenShape(c).plane;
   spreadGradient(c, rows, dst, [&](int r, V* to) {
     const V* g = grad + int64_t(r) * c.outWidth;
     for (int x = 0; x < c.outWidth; x++) to[x * c.stride] = g[x];

@@ -31,7 +31,7 @@ const headers = ['native', 'native/wasm', 'native/wasm/include'].flatMap((folder
     .map(({ name }) => `${folder}/${name}`)
     .sort(),
 );
-// No C library and no C++ one: what the kernels use of them is in native/wasm/include.
+// No C library and no C++ one: what the kernels use of them is in native/wasm/include; add there what they need more.
 const flags = [
   '--target=wasm32 -nostdlib -nostdinc++ -isystem native/wasm/include -std=c++17 -O3',
   '-fno-math-errno -fno-trapping-math -ffp-contract=fast -fno-exceptions -fno-rtti -fno-threadsafe-statics',
