@@ -23,19 +23,27 @@ export interface WasmKernelOptions {
   readonly startThread: (thread: WasmThread) => () => void;
 }
 
-/** Memory so far taken in the memories of all wasm kernel sets of this thread, and the bytes now held. */
-export function wasmMemory(): { readonly allocations: number; readonly bytes: number } {
-  let allocations = 0;
-  let bytes = 0;
-  for (const instance of instances) {
-    const exports = instance.deref();
-    allocations += exports?.allocationsMade() ?? 0;
-    bytes += exports?.bytesHeld() ?? 0;
-  }
-  return { allocations, bytes };
+/** What a wasm kernel set has done so far. */
+export interface WasmUse {
+  readonly allocations: number;
+  /** Now held in its memory. */
+  readonly bytes: number;
+  /** Loops that threads besides the caller took part in. */
+  readonly sharedLoops: number;
 }
 
-const instances: WeakRef<WasmExports>[] = [];
+/** Zeros for other kernel sets. */
+export function wasmUse(kernels: KernelSet): WasmUse {
+  const exports = exportsOf.get(kernels);
+  if (!exports) return { allocations: 0, bytes: 0, sharedLoops: 0 };
+  return {
+    allocations: exports.allocationsMade(),
+    bytes: exports.bytesHeld(),
+    sharedLoops: kernels.threads > 1 ? exports.loopsShared() : 0,
+  };
+}
+
+const exportsOf = new WeakMap<KernelSet, WasmExports>();
 
 /** Ends the threads of sets that nobody has any more. */
 const dropped = new FinalizationRegistry<() => void>((stop) => stop());
@@ -50,7 +58,6 @@ export function wasmKernelSet(module: WasmModule, options: WasmKernelOptions): K
   const { variant, threads, startThread } = options;
   const memory = new webAssembly!.Memory({ ...limits, shared: threads > 1 });
   const exports = instantiateWasm(module, memory);
-  instances.push(new WeakRef(exports));
   const heap = heapOf(memory, exports);
   exports.setThreads(threads);
   const stops = Array.from({ length: threads - 1 }, (_, i) => {
@@ -75,6 +82,7 @@ export function wasmKernelSet(module: WasmModule, options: WasmKernelOptions): K
     },
     updateSgd: (model, sgd) => updateSgd(exports, heap, sgdPlaces, model, sgd),
   };
+  exportsOf.set(kernels, exports);
   dropped.register(kernels, () => {
     for (const stop of stops) stop();
   });

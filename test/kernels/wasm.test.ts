@@ -1,13 +1,11 @@
 /** What is particular to the wasm kernels: their files, their threads, and memory that ends at 4 GiB. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { describe, expect, it, test } from 'vitest';
-import { workerUrl } from '../../src/core/worker-url.ts';
-import { wasmKernelSet, wasmMemory } from '../../src/kernels/wasm-kernels.ts';
-import { wasmFile, wasmThreadsObstacle } from '../../src/kernels/wasm-variants.ts';
-import { instantiateWasm, type WasmThread, webAssembly } from '../../src/kernels/web-assembly.ts';
+import { loadWasmKernels } from '../../src/kernels/wasm.ts';
+import { wasmUse } from '../../src/kernels/wasm-kernels.ts';
+import { wasmThreadsObstacle } from '../../src/kernels/wasm-variants.ts';
 import { cases, conv, graphOf } from './cases.ts';
 import { wasmSets } from './kernel-sets.ts';
 import { type Case, drawInputs, planOf, runTrial } from './trial.ts';
@@ -53,32 +51,18 @@ describe('what an engine lacks', () => {
 });
 
 test('threads take part in the loops', async () => {
-  const file = new URL(`../../wasm/${wasmFile('simd128', 2)}`, import.meta.url);
-  const module = new webAssembly!.Module(readFileSync(file));
-  let started: WasmThread | undefined;
-  const startThread = (thread: WasmThread) => {
-    started = thread;
-    const url = workerUrl(
-      new URL('../../src/kernels/wasm.ts', import.meta.url).href,
-      'wasm-worker',
-    );
-    const worker = new Worker(url, { workerData: thread });
-    worker.unref();
-    return () => void worker.terminate();
-  };
-  const kernels = wasmKernelSet(module, { variant: 'simd128', threads: 2, startThread });
-  // A second view of the same memory tells what the worker did.
-  const { loopsShared } = instantiateWasm(module, started!.memory);
+  const load = loadWasmKernels({ variant: 'simd128', threads: 2 });
+  if ('reason' in load) throw new Error(load.reason);
+  const { kernels } = load;
   const trial = cases.find(
     ({ name }) => name === 'a residual network of igc blocks in two replicas',
   )!;
   const inputs = drawInputs(trial, true);
-  const variant = { training: true, fuse: true };
-  for (let i = 0; i < 1000 && loopsShared() === 0; i++) {
-    runTrial(trial, kernels, variant, inputs);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let i = 0; i < 1000 && wasmUse(kernels).sharedLoops === 0; i++) {
+    runTrial(trial, kernels, { training: true, fuse: true }, inputs);
+    await setTimeout(1);
   }
-  expect(loopsShared()).toBeGreaterThan(0);
+  expect(wasmUse(kernels).sharedLoops).toBeGreaterThan(0);
 });
 
 describe.each(wasmSets.map((kernels) => [kernels.name, kernels] as const))('%s', (_, kernels) => {
@@ -95,11 +79,11 @@ describe.each(wasmSets.map((kernels) => [kernels.name, kernels] as const))('%s',
       momentum: kernels.newArray(plan.parameterSize),
       state: kernels.newArray(plan.stateSize),
     };
-    const { bytes } = wasmMemory();
+    const { bytes } = wasmUse(kernels);
     expect(() => kernels.instantiate(plan, model)).toThrow(
       'memory: not enough for this network and batch, choose a smaller batch (-b)',
     );
-    expect(wasmMemory().bytes).toBe(bytes);
+    expect(wasmUse(kernels).bytes).toBe(bytes);
     const small = cases[0]!;
     const inputs = drawInputs(small, true);
     expect(
