@@ -34,7 +34,7 @@ export async function fetchWasmKernels(options: BrowserWasmOptions = {}): Promis
   const url = new URL(wasmFile(variant, threads), folder);
   const response = await fetch(url);
   if (!response.ok) throw new IgcError('failure', `${url}: the server says ${response.status}`);
-  const module = new webAssembly!.Module(new Uint8Array(await response.arrayBuffer()));
+  const module = await webAssembly!.compile(await response.arrayBuffer());
   return wasmKernelSet(module, { variant, threads, startThread });
 }
 

@@ -53,6 +53,7 @@ export interface WasmExports {
 
 interface WebAssemblyInterface {
   validate(bytes: Uint8Array): boolean;
+  compile(bytes: ArrayBuffer): Promise<WasmModule>;
   readonly Module: new (bytes: Uint8Array) => WasmModule;
   readonly Memory: new (limits: {
     readonly initial: number;
