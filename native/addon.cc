@@ -126,6 +126,14 @@ napi_value SetBatch(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value Prepare(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  auto* in = external<Instance>(env, a.v[0]);
+  Turn turn(in);
+  if (!in->e.training) in->kernels->prepare(&in->e);
+  return nullptr;
+}
+
 napi_value Forward(napi_env env, napi_callback_info info) {
   Arguments a(env, info);
   auto* in = external<Bound>(env, a.v[0]);
@@ -204,6 +212,34 @@ napi_value UpdateSgd(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// stepTimes(instance, backward?, out: Float64Array): nanoseconds of every step in the last pass
+napi_value StepTimes(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  auto* in = external<Instance>(env, a.v[0]);
+  const int64_t* times = number(env, a.v[1]) != 0 ? in->e.backwardTimes : in->e.forwardTimes;
+  double* out = typedArray<double>(env, a.v[2]);
+  for (int i = 0; i < in->e.stepCount; i++) out[i] = double(times[i]);
+  return nullptr;
+}
+
+// measureMachine(isa, pool, milliseconds, megabytes, out: Float64Array [FLOP/s, bytes read/s, bytes copied/s]);
+// without megabytes only the first
+napi_value MeasureMachine(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  const KernelTable* kernels = tableOf(text(env, a.v[0]));
+  Pool* pool = external<PoolHandle>(env, a.v[1])->pool.get();
+  int64_t floats = int64_t(number(env, a.v[3])) << 18;
+  double* out = typedArray<double>(env, a.v[4]);
+  Arena arena;
+  float *buffer = arena.make<float>(floats), *sinks = arena.make<float>(floats >> 14);
+  if (!buffer || !sinks) return fail(env, "memory: not enough to measure its bandwidth");
+  lockPool(pool);
+  out[0] = kernels->fmaRate(pool, int64_t(number(env, a.v[2]) * 1e6));
+  if (floats > 0) kernels->streamRates(pool, buffer, floats, sinks, out + 1, out + 2);
+  unlockPool(pool);
+  return nullptr;
+}
+
 // memory() -> [allocations so far, bytes held]
 napi_value Memory(napi_env env, napi_callback_info) {
   napi_value out, value;
@@ -221,8 +257,9 @@ napi_value Memory(napi_env env, napi_callback_info) {
 NAPI_MODULE_INIT() {
   const struct { const char* name; napi_callback call; } functions[] = {
       {"isaLanes", IsaLanes}, {"createPool", CreatePool}, {"instantiate", Instantiate}, {"setBatch", SetBatch},
-      {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
-      {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory}};
+      {"prepare", Prepare}, {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
+      {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory},
+      {"stepTimes", StepTimes}, {"measureMachine", MeasureMachine}};
   for (const auto& f : functions) {
     napi_value value;
     if (napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.call, nullptr, &value) != napi_ok ||

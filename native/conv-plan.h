@@ -25,10 +25,11 @@ INLINE int64_t mostOfStrips(int height, int rows, F need) {
   return most;
 }
 
-// Fewest strips whose scratch fits; returns the vectors that one needs.
+// Fewest strips, in doubling numbers so that threads get equal shares, whose scratch fits; returns the vectors that
+// one needs.
 template <class F>
 inline int64_t chooseStrips(int height, int64_t most, int& rows, int& strips, F need) {
-  for (strips = 1;; strips++) {
+  for (strips = 1;; strips *= 2) {
     rows = ceilDiv(height, strips);
     int64_t vectors = mostOfStrips(height, rows, need);
     if (rows == 1 || vectors * int64_t(LANES * sizeof(float)) <= most) {

@@ -16,8 +16,8 @@ namespace IGC_ISA {
 namespace {
 
 // Scratch for the strips of one group, and the work worth handing to a thread, by measurement.
-constexpr int64_t kScratchBytes = 512 * 1024;
-constexpr int64_t kFirstScratchBytes = 128 * 1024;  // backward of a first convolution
+constexpr int64_t kScratchBytes = 320 * 1024;
+constexpr int64_t kFirstScratchBytes = 768 * 1024;  // backward of a first convolution
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
 constexpr int kMaxConvs = 40;
 
@@ -39,7 +39,14 @@ struct StepTask {
   Step* s;
   int k;           // backward: which convolution
   int firstBlock;  // of this loop's tasks
+  bool add;        // backward: to the weight gradients of earlier loops
 };
+
+// Every other step goes through the blocks from the last to the first: what the step before left in the cache comes
+// first.
+INLINE int turned(const Executor& e, const Step& s, int block) {
+  return (&s - e.steps) % 2 ? blocks(e) - 1 - block : block;
+}
 
 INLINE int64_t groupWeights(const Conv& c) { return int64_t(perOut(c)) * perIn(c) * c.kernelH * c.kernelW; }
 
@@ -58,8 +65,8 @@ INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channe
   return k;
 }
 
-// Whether the register tiles read the input tensor itself: seen through its view anew for every block of outputs,
-// which pays for few of them only.
+// Whether the register tiles read the input tensor itself: seen through its view anew for every row of the kernel
+// and block of outputs, which pays for few of them only.
 INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
   bool same = c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
   if (same && in.bn < 0 && !in.relu) return kMap;
@@ -70,8 +77,7 @@ INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
 // Group g over the tensor's map; rows: of the output.
 INLINE StripConv mapConv(const Executor& e, const Conv& c, int g, const Tensor& in, int block, Rows rows, int* channel) {
   int n = perIn(c);
-  int64_t size = int64_t(in.height) * in.width;
-  for (int i = 0; i < n; i++) channel[i] = int(c.inMap[g * n + i] * size);
+  for (int i = 0; i < n; i++) channel[i] = int(c.inMap[g * n + i] * in.plane);
   StripConv k = scratchConv(c, g, plane(e.activations, in.offset, in, block, 0), channel, in.width);
   k.rowStep = k.colStep = 0;
   k.height = in.height;
@@ -89,15 +95,16 @@ INLINE StripConv mapConv(const Executor& e, const Conv& c, int g, const Tensor& 
 
 // Asks for the rows of a tensor's channels, one block's.
 INLINE void askRows(Requests& requests, const float* arena, int64_t offset, const Tensor& t, int block, const int* channels,
-                    int count, Rows rows) {
+                    int count, Rows rows, int64_t calls) {
   Rows real = inside(rows, t.height);
   if (real.count() <= 0) return;
   requests.add(plane(const_cast<float*>(arena), offset, t, block, 0) + int64_t(real.lo) * t.width, channels, count,
-               int64_t(t.height) * t.width, int64_t(real.count()) * t.width);
+               t.plane, int64_t(real.count()) * t.width, calls);
 }
-INLINE void askSources(Requests& requests, const Executor& e, const Conv& c, const Tensor& in, int block, int g, Rows rows) {
+INLINE void askSources(Requests& requests, const Executor& e, const Conv& c, const Tensor& in, int block, int g, Rows rows,
+                       int64_t calls) {
   if (g >= c.groups) return;
-  askRows(requests, e.activations, in.offset, in, block, c.sources + g * perIn(c), c.sourceCount[g], rows);
+  askRows(requests, e.activations, in.offset, in, block, c.sources + g * perIn(c), c.sourceCount[g], rows, calls);
 }
 
 // Group g of the first convolution reads its sources from the tensor into x.
@@ -121,9 +128,9 @@ inline void clearPadding(const Conv& c, const Planes& to) {
 }
 
 // The input of convolution k >= 1 for a strip, all channels, at `at`; behind it lies scratch of the earlier ones.
-// `after` is what to ask for meanwhile that is needed next.
+// `requests` is what to ask for meanwhile that is needed next.
 inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Rows rows, int* channel, V* at,
-                         const Requests& after) {
+                         Requests requests) {
   const Conv &c = s.convs[k - 1], &next = s.convs[k];
   const Tensor& tensor = e.tensors[s.inputs[0]];
   const InputKind kind = k == 1 ? inputKind(c, tensor) : kScratch;
@@ -136,9 +143,11 @@ inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Row
   const bool flat = pointwise(c) && to.cols == c.outWidth;
   const int outputs = perOut(c), inputs = perIn(c), height = flat ? 1 : real.count();
   const int width = flat ? real.count() * c.outWidth : c.outWidth;
+  const int64_t calls = convolveCalls(outputs, height, width);
+  const int lasting = requests.count;
   for (int g = 0; g < c.groups; g++) {
-    Requests requests = g + 1 < c.groups ? Requests{} : after;
-    if (k == 1) askSources(requests, e, c, tensor, block, g + 1, need);
+    requests.count = lasting;
+    if (k == 1) askSources(requests, e, c, tensor, block, g + 1, need, calls);
     ScratchStore store{to.at + int64_t(real.lo - rows.lo) * to.cols + next.padW, to.stride, to.cols,
                        c.outMap + g * outputs, biasOf(e, c, g * outputs), c.relu != 0};
     if (kind != kScratch) {
@@ -176,6 +185,7 @@ inline void convForwardTask(void* context, int task, int worker) {
   const Conv& c = s.convs[last];
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   ConvPlace p = convPlace(c, task, s.stripsForward, s.rowsForward, s.chunkForward);
+  p.block = turned(e, s, p.block);
   int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
   const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
   V* sums = (V*)e.scratch[worker];
@@ -190,11 +200,11 @@ inline void convForwardTask(void* context, int task, int worker) {
   for (int g = p.g0; g < p.g1; g++) {
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
     TensorStore store{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
-                      int64_t(out.height) * out.width, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
+                      out.plane, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
-    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need);
+    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
     if (kind != kScratch) {
       StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
       strip.requests = &requests;
@@ -271,10 +281,10 @@ inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p,
     return;
   }
   const Tensor& in = e.tensors[s.inputs[0]];
-  const int64_t first = int64_t(own.lo) * c.inWidth, size = int64_t(c.inHeight) * c.inWidth;
+  const int64_t first = int64_t(own.lo) * c.inWidth;
   for (int u = 0; u < sources; u++) to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
   GradientStore store{plane(e.gradients, in.gradientOffset, in, p.block, 0) + first,
-                      plane(e.activations, in.offset, in, p.block, 0) + first, size, c.inWidth, channels, to};
+                      plane(e.activations, in.offset, in, p.block, 0) + first, in.plane, c.inWidth, channels, to};
   if (pointwise(c) && grad.cols == c.inWidth) convolve<kScratch>(back, sources, 1, own.count() * c.inWidth, store);
   else convolve<kScratch>(back, sources, own.count(), c.inWidth, store);
   if (!to[0].sum) return;
@@ -287,6 +297,8 @@ inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p,
 
 // Whether convolution k's backward reads its output's gradient where the next one left it.
 INLINE bool readsBetween(const Step& s, int k) { return k < s.convCount - 1 && s.convs[k].stride == 1; }
+
+INLINE bool usesNine(const Conv& c) { return c.kernelH == 3 && c.kernelW == 3 && perOut(c) < kGradOutputs; }
 
 // What one task of a convolution's backward works on, whatever the group.
 struct BackwardTask {
@@ -304,15 +316,27 @@ struct BackwardTask {
 // Outputs whose gradient is made ready at once, while the next ones' memory is asked for.
 constexpr int kGradFill = 4;
 
-INLINE void askGradient(Requests& requests, const BackwardTask& t, int g, int from) {
+// Pixels after which other weights take their turn: what one tile reads stays in L1, and adding up the lanes at its
+// end does not show.
+constexpr int kGradPositions = 128;
+constexpr int64_t kAheadBytes = 320 * 1024;
+
+// Asks for what the gradients of outputs [from, from + n) of group g are made of.
+INLINE void askGradient(Requests& requests, const BackwardTask& t, int g, int from, int n, int64_t calls) {
   const Conv& c = t.c;
   if (g >= c.groups || t.k != t.s.convCount - 1) return;
   const Tensor& out = t.e.tensors[t.s.output];
   const int* channels = c.outMap + g * perOut(c) + from;
-  int n = minimum(kGradFill, perOut(c) - from);
+  n = minimum(n, perOut(c) - from);
   Rows rows{ceilDiv(maximum(0, t.read.lo), c.stride), (t.read.hi - 1) / c.stride + 1};
-  askRows(requests, t.e.gradients, out.gradientOffset, out, t.p.block, channels, n, rows);
-  if (out.bn >= 0) askRows(requests, t.e.activations, out.offset, out, t.p.block, channels, n, rows);
+  askRows(requests, t.e.gradients, out.gradientOffset, out, t.p.block, channels, n, rows, calls);
+  if (out.bn >= 0) askRows(requests, t.e.activations, out.offset, out, t.p.block, channels, n, rows, calls);
+}
+
+// Outputs asked for at once: a group's, or where these are too many for the cache, those made ready next.
+INLINE int outputsAhead(const BackwardTask& t) {
+  int64_t bytes = 2 * int64_t(perOut(t.c)) * t.read.count() * t.c.outWidth * int64_t(sizeof(V));
+  return t.c.groups > 1 && bytes <= kAheadBytes ? perOut(t.c) : kGradFill;
 }
 
 // Makes the gradients of outputs [from, from + n) of a group ready.
@@ -333,30 +357,53 @@ INLINE void fillGradients(const BackwardTask& t, int g, int from, int n, int* ch
 
 // dW of a group over a strip, as the gradients of its outputs become ready.
 INLINE void groupWeightGradient(const BackwardTask& t, int g, const Planes& from, const BackwardScratch& b,
-                                const GradientPlanes& grad, bool add, float* dw) {
+                                const GradientPlanes& grad, bool add, float* dw, Requests& requests) {
   const Conv& c = t.c;
   int inputs = perIn(c), outputs = perOut(c), columns = inputs * c.kernelH * c.kernelW, count = t.p.rows.count();
   for (int i = 0, j = 0; i < inputs; i++)
     for (int ky = 0; ky < c.kernelH; ky++)
       for (int kx = 0; kx < c.kernelW; kx++) b.column[j++] = b.channel[i] + ky * from.cols + kx;
   StripGradient strip{};
-  strip.x = from.at;
   strip.rowStep = int64_t(from.cols) * c.stride;
   strip.colStep = c.stride;
   strip.gradRow = int64_t(grad.cols) * c.stride;
   strip.gradCol = c.stride;
   bool flat = pointwise(c) && grad.cols == c.outWidth;
-  strip.rows = flat ? 1 : count;
-  strip.cols = flat ? count * c.outWidth : c.outWidth;
+  const bool nine = usesNine(c);
+  const int lasting = requests.count, rows = maximum(1, kGradPositions / c.outWidth);
+  const bool little = outputsAhead(t) == kGradFill;
+  strip.requests = &requests;
   for (int o = 0; o < outputs; o += kGradFill) {
     int n = minimum(kGradFill, outputs - o);
     fillGradients(t, g, o, n, b.gradChannel);
-    Requests requests;
-    if (o + n < outputs) askGradient(requests, t, g, o + n);
-    strip.requests = &requests;
+    requests.count = lasting;
+    if (little && o + n < outputs) {
+      askGradient(requests, t, g, o + n, kGradFill, gradientCalls(n, columns, nine) * ceilDiv(count, rows));
+    }
     strip.gradChannel = n > 1 ? b.gradChannel[o + 1] - b.gradChannel[o] : 0;
-    strip.g = grad.at + b.gradChannel[o] + int64_t(t.p.rows.lo * c.stride - t.read.lo) * grad.cols + gradMargin(c);
-    weightGradient(strip, n, b.column, columns, c.kernelH == 3 && c.kernelW == 3, from.cols, add, dw + int64_t(o) * columns);
+    const V* g = grad.at + b.gradChannel[o] + int64_t(t.p.rows.lo * c.stride - t.read.lo) * grad.cols + gradMargin(c);
+    for (int r = 0; r < count; r += rows) {
+      int now = minimum(rows, count - r);
+      strip.x = from.at + r * strip.rowStep;
+      strip.g = g + r * strip.gradRow;
+      strip.rows = flat ? 1 : now;
+      strip.cols = flat ? now * c.outWidth : c.outWidth;
+      weightGradient(strip, n, b.column, columns, nine, from.cols, add || r > 0, dw + int64_t(o) * columns);
+    }
+    requests.count = lasting;
+  }
+}
+
+// What group g reads, while the one before it is computed.
+INLINE void askNextGroup(Requests& requests, const BackwardTask& t, int g, const GradientPlanes& grad) {
+  const Conv& c = t.c;
+  const int rows = t.p.rows.count(), outputs = perOut(c), columns = perIn(c) * c.kernelH * c.kernelW;
+  int64_t calls = gradientCalls(outputs, columns, usesNine(c)) * ceilDiv(rows * c.outWidth, kGradPositions) +
+                  convolveCalls(perIn(c), ownedInputRows(c, t.p.rows).count(), c.inWidth);
+  askGradient(requests, t, g, 0, outputsAhead(t), calls);
+  if (t.k == 0) askSources(requests, t.e, c, t.e.tensors[t.s.inputs[0]], t.p.block, g, t.need, calls);
+  if (t.direct) {
+    requests.add(grad.at, c.outMap + g * outputs, outputs, betweenShape(c).plane, int64_t(t.read.count()) * grad.cols, calls);
   }
 }
 
@@ -368,37 +415,33 @@ inline void convBackwardTask(void* context, int task, int worker) {
   const Conv& c = s.convs[k];
   const Tensor& in = e.tensors[s.inputs[0]];
   ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
-  p.block += job.firstBlock;
+  const int64_t slot = int64_t(p.block) * c.strips + p.strip;
+  p.block = turned(e, s, p.block + job.firstBlock);
   const int inputs = perIn(c);
   BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
   const Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
   const int64_t gradPlane = odd(int64_t(read.count()) * gradCols(c));
   const bool direct = readsBetween(s, k);
   BackwardTask t{e, s, c, k, p, need, read, gradPlane, b.at, direct};
-  const BetweenShape shape = betweenShape(c);
   GradientPlanes grad{b.at, b.gradChannel, gradCols(c)};
-  if (direct) grad.at = (V*)e.between[k % 2] + int64_t(read.lo + shape.top) * shape.cols;
+  if (direct) grad.at = (V*)e.between[k % 2] + int64_t(read.lo + betweenShape(c).top) * gradCols(c);
   V* at = b.at + (direct ? 0 : perOut(c) * gradPlane);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
   if (k > 0) {
+    const Conv& before = s.convs[k - 1];
     Requests requests;
-    askGradient(requests, t, p.g0, 0);
+    askGradient(requests, t, p.g0, 0, outputsAhead(t),
+                before.groups * convolveCalls(perOut(before), need.count(), before.outWidth));
     from = innerInput(e, s, p.block, k, need, b.channel, at, requests);
   }
-  const int64_t slot = int64_t(p.block - job.firstBlock) * c.strips + p.strip;
   for (int g = p.g0; g < p.g1; g++) {
     if (k == 0) fillGroup(e, c, in, p.block, g, need, at, b.channel);
     else for (int i = 0; i < inputs; i++) b.channel[i] = int(c.inMap[g * inputs + i] * from.stride);
     float* dw = c.partials + slot * weightCount(c) + g * groupWeights(c);
-    groupWeightGradient(t, g, from, b, grad, job.firstBlock > 0, dw);
-    if (k == 0 && s.mode[0] == kNone) continue;
     Requests requests;
-    if (g + 1 < p.g1) {
-      askGradient(requests, t, g + 1, 0);
-      if (k == 0) askSources(requests, e, c, in, p.block, g + 1, need);
-      if (direct) requests.add(grad.at, c.outMap + (g + 1) * perOut(c), perOut(c), shape.plane, int64_t(read.count()) * shape.cols);
-    }
-    inputGradient(e, s, k, p, g, b.to, grad, from, requests);
+    if (g + 1 < p.g1) askNextGroup(requests, t, g + 1, grad);
+    groupWeightGradient(t, g, from, b, grad, job.add, dw, requests);
+    if (k > 0 || s.mode[0] != kNone) inputGradient(e, s, k, p, g, b.to, grad, from, requests);
   }
 }
 
@@ -446,7 +489,7 @@ inline void convForward(Executor& e, Step& s) {
     startStatistics(e, *bn);
     bn->usedSlots = s.stripsForward;
   }
-  StepTask job{&e, &s, 0, 0};
+  StepTask job{&e, &s, 0, 0, false};
   parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job);
   if (bn) finishStatistics(e, *bn);
 }
@@ -468,12 +511,12 @@ inline void convBackward(Executor& e, Step& s) {
   int together = s.convCount == 1 ? blocks(e) : 1;
   for (int block = 0; block < blocks(e); block += together) {
     for (int k = s.convCount - 1; k >= 0; k--) {
-      StepTask job{&e, &s, k, block};
+      StepTask job{&e, &s, k, block, block > 0};
       parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job);
     }
   }
   for (int k = 0; k < s.convCount; k++) {
-    StepTask job{&e, &s, k, 0};
+    StepTask job{&e, &s, k, 0, false};
     Conv& c = s.convs[k];
     parallelFor(e.pool, int((weightCount(c) + kSumChunk - 1) / kSumChunk), sumPartialsTask, &job);
     if (c.bias >= 0) biasGradient(e, s, c);

@@ -11,7 +11,8 @@ struct Pool;  // pool.h
 
 struct Tensor {
   int channels, height, width;
-  int64_t size, offset, gradientOffset;  // in floats
+  int64_t plane;                         // positions from one channel's map to the next
+  int64_t offset, gradientOffset;        // in floats
   int bn;                                // view: index into Executor::batchNorms or -1
   int relu;
 };
@@ -84,6 +85,7 @@ struct Executor {
   float** scratch;                       // one per worker
   int64_t scratchSize;                   // floats
   int hasLoss;
+  int64_t *forwardTimes, *backwardTimes;  // [step]: nanoseconds of the last pass
 };
 
 // One instruction set's kernels.
@@ -100,6 +102,9 @@ struct KernelTable {
   void (*readTensor)(const Executor*, const float* arena, int64_t offset, const Tensor&, int count, float* out);
   void (*writeTensor)(const Executor*, float* arena, int64_t offset, const Tensor&, const float* in);
   void (*updateSgd)(Pool*, float* w, const float* g, float* m, int64_t n, float lr, float mu, float decay, int nesterov);
+  // What the machine reaches at most; see measure.h.
+  double (*fmaRate)(Pool*, int64_t duration);
+  void (*streamRates)(Pool*, float* buffer, int64_t floats, float* sinks, double* read, double* copy);
 };
 
 const KernelTable* kernelsBaseline();

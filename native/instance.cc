@@ -86,7 +86,7 @@ bool readTensors(Instance& in, Reader& r) {
   for (int i = 0; i < e.tensorCount; i++) {
     Tensor& t = e.tensors[i];
     t.channels = r.integer(); t.height = r.integer(); t.width = r.integer();
-    t.size = r.large(); t.offset = r.large(); t.gradientOffset = r.large();
+    t.plane = r.large(); t.offset = r.large(); t.gradientOffset = r.large();
     t.bn = r.integer(); t.relu = r.integer();
   }
   return true;
@@ -202,6 +202,8 @@ bool allocateWork(Instance& in) {
     if (s.convs[0].strips > mostStrips) mostStrips = s.convs[0].strips;
     for (int k = 0; k < s.convCount; k++) if (!allocateConv(in, s.convs[k])) return false;
   }
+  if (!(e.forwardTimes = arena.make<int64_t>(e.stepCount))) return false;
+  if (!(e.backwardTimes = arena.make<int64_t>(e.stepCount))) return false;
   for (float*& between : e.between) if (e.betweenSize > 0 && !(between = arena.make<float>(e.betweenSize))) return false;
   for (int i = 0; i < e.batchNormCount; i++) {
     BatchNorm& bn = e.batchNorms[i];

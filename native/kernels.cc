@@ -1,6 +1,7 @@
 // One instruction set's kernels: compiled once per set, with IGC_ISA (namespace), IGC_TABLE (the function that
 // returns the table), IGC_NAME and LANES.
 #include "conv-plan.h"
+#include "measure.h"
 #include "steps.h"
 
 namespace igc {
@@ -19,13 +20,15 @@ int64_t planSteps(Executor* e) {
 
 // Images [count][C][H][W] <-> lanes.
 void readTensor(const Executor* e, const float* arena, int64_t offset, const Tensor& t, int count, float* out) {
-  int64_t n = int64_t(t.channels) * t.height * t.width;
+  int64_t n = positions(t);
   for (int b = 0; b < blocks(*e); b++) {
     const float* from = (const float*)plane(const_cast<float*>(arena), offset, t, b, 0);
     int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
     int images = minimum(perReplica - b % e->blocksPerReplica * LANES, count - first);
     for (int lane = 0; lane < LANES && lane < images; lane++)
-      for (int64_t i = 0; i < n; i++) out[(first + lane) * n + i] = from[i * LANES + lane];
+      for (int c = 0; c < t.channels; c++)
+        for (int64_t i = 0; i < n; i++)
+          out[(int64_t(first + lane) * t.channels + c) * n + i] = from[(c * t.plane + i) * LANES + lane];
   }
 }
 
@@ -91,6 +94,7 @@ void forward(Executor* e) {
   if (e->training) pack(e);
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
+    int64_t start = nanoseconds();
     int channels = e->tensors[s.output].channels;
     switch (s.kind) {
       case kConv: convForward(*e, s); break;
@@ -102,12 +106,14 @@ void forward(Executor* e) {
       case kMaxPool: forEachPlane(*e, s, channels, maxPoolForwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
     }
+    e->forwardTimes[i] = nanoseconds() - start;
   }
 }
 
 void backward(Executor* e) {
   for (int i = e->stepCount - 1; i >= 0; i--) {
     Step& s = e->steps[i];
+    int64_t start = nanoseconds();
     int channels = e->tensors[s.inputs[0]].channels;
     if (s.kind != kConv && s.kind != kBatchNorm && s.kind != kLoss) announceSums(*e, s);
     switch (s.kind) {
@@ -120,6 +126,7 @@ void backward(Executor* e) {
       case kMaxPool: forEachPlane(*e, s, channels, maxPoolBackwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossBackwardTask); break;
     }
+    e->backwardTimes[i] = nanoseconds() - start;
   }
 }
 
@@ -147,7 +154,7 @@ void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float 
   parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
 }
 
-const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd};
+const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd, fmaRate, streamRates};
 
 }  // namespace
 }  // namespace IGC_ISA

@@ -7,52 +7,47 @@ namespace igc {
 namespace IGC_ISA {
 namespace {
 
-// Registers: 32 with AVX-512 and NEON, else 16. Engines of WebAssembly keep one vector too many in memory at little
-// cost, so that wider tiles than those of 16 registers measure better.
+// Registers: 32 with AVX-512 and NEON, else 16; an engine of WebAssembly keeps two for itself.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 4, kPixelsNarrow = 8;  // with 3-4 outputs, with 1-2
 constexpr int kGradOutputs = 4, kGradColumns = 6, kGrad9Outputs = 2;
-#elif defined(__wasm__)
-constexpr int kMaxOutputs = 4;
-constexpr int kPixelsWide = 4, kPixelsNarrow = 4;
-constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 2;
 #else
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
 #endif
+// Whether the weights of three taps stay in registers; else each is read again where it is used.
+#if defined(__wasm__)
+constexpr bool kKeepTaps = false;
+#else
+constexpr bool kKeepTaps = true;
+#endif
 
-// Memory that will be needed soon, asked for a few lines at a time while something is computed: the same bytes of
-// some channels, one channel after the other.
+// Memory that will be needed soon, asked for a few lines at each call of a register tile: the same bytes of some
+// channels, one channel after the other.
 struct Ahead {
   const char* base;    // in channel 0
   const int* channel;
   int channels;
-  int64_t planeBytes, lines, next;
+  int64_t planeBytes, lines, next, perCall;
 };
 struct Requests {
-  static constexpr int kLine = 64, kMost = 3;
+  static constexpr int kLine = 64, kMost = 4;
   Ahead list[kMost];
   int count = 0;
-  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors) {
-    int64_t size = sizeof(V);
-    list[count++] = {(const char*)base, channel, channels, planeSize * size, (vectors * size + kLine - 1) / kLine, 0};
+  // `vectors` of each channel, in equal parts over so many calls.
+  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors, int64_t calls) {
+    int64_t size = sizeof(V), lines = (vectors * size + kLine - 1) / kLine;
+    list[count++] = {(const char*)base, channel, channels, planeSize * size, lines, 0, lines * channels / calls + 1};
   }
-  // Lines to ask for at each of so many calls.
-  INLINE int64_t share(int64_t calls) const {
-    int64_t lines = 0;
-    for (int i = 0; i < count; i++) lines += list[i].channels * list[i].lines;
-    return lines == 0 ? 0 : lines / calls + 1;
-  }
-  INLINE void ask(int64_t n) {
+  INLINE void ask() {
 #if !defined(__wasm__)
-    while (count > 0 && n > 0) {
-      Ahead& a = list[count - 1];
-      if (a.channels <= 0) {
-        count--;
-        continue;
-      }
+    for (int i = 0; i < count; i++) askFor(list[i]);
+#endif
+  }
+  static INLINE void askFor(Ahead& a) {
+    for (int64_t n = a.perCall; a.channels > 0 && n > 0;) {
       const char* at = a.base + a.channel[0] * a.planeBytes + a.next * kLine;
       int64_t now = a.lines - a.next < n ? a.lines - a.next : n;
       for (int64_t i = 0; i < now; i++) __builtin_prefetch(at + i * kLine, 0, 2);
@@ -63,7 +58,6 @@ struct Requests {
       a.channel++;
       a.channels--;
     }
-#endif
   }
 };
 
@@ -90,27 +84,41 @@ INLINE int blockStart(int n, int k) {
   return k * base + minimum(k, extra);
 }
 
-// A 3-wide kernel at stride 1: every loaded vector feeds up to three taps.
+// One row of a 3-wide kernel at stride 1: every vector, from(0) to from(P + 1), feeds up to three taps.
+template <int OB, int P, class From>
+INLINE void addRow3(const float* w, V (&a)[OB][P], From from) {
+  if (!kKeepTaps) {
+    V v[P + 2];
+    UNROLL for (int p = 0; p < P + 2; p++) v[p] = from(p);
+    UNROLL for (int t = 0; t < 3; t++) UNROLL for (int o = 0; o < OB; o++) {
+      V wo = splat(w[t * OB + o]);
+      UNROLL for (int p = 0; p < P; p++) a[o][p] = multiplyAdd(v[p + t], wo, a[o][p]);
+    }
+    return;
+  }
+  V w0[OB], w1[OB], w2[OB];
+  UNROLL for (int o = 0; o < OB; o++) {
+    w0[o] = splat(w[o]);
+    w1[o] = splat(w[OB + o]);
+    w2[o] = splat(w[2 * OB + o]);
+  }
+  UNROLL for (int p = 0; p < P + 2; p++) {
+    V v = from(p);
+    UNROLL for (int o = 0; o < OB; o++) {
+      if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
+      if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
+      if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
+    }
+  }
+}
+
+// A 3-wide kernel at stride 1.
 template <int OB, int P>
 INLINE void accumulate3(const StripConv& k, const V* x, const float* w, V (&a)[OB][P]) {
   for (int i = 0; i < k.inputs; i++) {
     const V* row = x + k.channel[i];
-    for (int ky = 0; ky < k.kernelH; ky++, row += k.rowStride, w += 3 * OB) {
-      V w0[OB], w1[OB], w2[OB];
-      UNROLL for (int o = 0; o < OB; o++) {
-        w0[o] = splat(w[o]);
-        w1[o] = splat(w[OB + o]);
-        w2[o] = splat(w[2 * OB + o]);
-      }
-      UNROLL for (int p = 0; p < P + 2; p++) {
-        V v = row[p];
-        UNROLL for (int o = 0; o < OB; o++) {
-          if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
-          if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
-          if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
-        }
-      }
-    }
+    for (int ky = 0; ky < k.kernelH; ky++, row += k.rowStride, w += 3 * OB)
+      addRow3<OB, P>(w, a, [&](int p) { return row[p]; });
   }
 }
 
@@ -129,24 +137,10 @@ INLINE void accumulateMap3(const StripConv& k, int r, int c, const float* w, V (
       int y = k.firstRow + r + ky;
       if (y < 0 || y >= k.height) continue;
       const V* row = map + y * k.rowStride;
-      V w0[OB], w1[OB], w2[OB];
-      UNROLL for (int o = 0; o < OB; o++) {
-        w0[o] = splat(w[o]);
-        w1[o] = splat(w[OB + o]);
-        w2[o] = splat(w[2 * OB + o]);
-      }
-      UNROLL for (int p = 0; p < P + 2; p++) {
-        V v{};
-        if (!((p == 0 && left) || (p == P + 1 && right))) {
-          v = row[p];
-          if (VIEW) v = rectify(multiplyAdd(v, scale, shift));
-        }
-        UNROLL for (int o = 0; o < OB; o++) {
-          if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
-          if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
-          if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
-        }
-      }
+      addRow3<OB, P>(w, a, [&](int p) {
+        if ((p == 0 && left) || (p == P + 1 && right)) return V{};
+        return VIEW ? rectify(multiplyAdd(row[p], scale, shift)) : row[p];
+      });
     }
   }
 }
@@ -193,11 +187,23 @@ INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float
   else accumulateTaps<OB, P>(k, x, w, a);
 }
 
+// Pixels after which the next outputs take their turn: their inputs stay in L1, and the results of one output
+// are written in runs.
+constexpr int kChunk = 16;
+
+// Asks for memory that is about to be written.
+INLINE void ownLines(const V* at, int vectors) {
+#if !defined(__wasm__)
+  for (int i = 0; i < vectors * int(sizeof(V)); i += 64) __builtin_prefetch((const char*)at + i, 1, 2);
+#endif
+}
+
 // OB outputs from o on, over the pixels [c, end) of one row, P at a time.
 template <int OB, int P, int INPUT, class Out>
 __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   typename Out::Sums sums[OB];
   UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
+  if (P > 1) UNROLL for (int i = 0; i < OB; i++) out.own(o + i, r, c + kChunk);
   const V* x = k.x + r * k.rowStep + c * k.colStep;
   for (; c + P <= end; c += P, x += P * k.colStep) {
     V a[OB][P];
@@ -216,22 +222,22 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
   if (whole < end) tiles<OB, 1, INPUT>(k, w, o, r, whole, end, out);
 }
 
-// Pixels after which the next outputs take their turn: their inputs stay in L1, and the results of one output
-// are written in runs.
-constexpr int kChunk = 16;
+// How often convolve asks for memory.
+INLINE int64_t convolveCalls(int outputs, int rows, int cols) {
+  return int64_t(rows) * ceilDiv(cols, kChunk) * outputBlocks(outputs);
+}
 
 // All outputs of a group over rows x cols.
 template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
   int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
-  int64_t share = k.requests ? k.requests->share(int64_t(rows) * ceilDiv(cols, kChunk) * count) : 0;
   for (int r = 0; r < rows; r++) {
     for (int c = 0; c < cols; c += kChunk) {
       int end = minimum(cols, c + kChunk);
       const float* w = k.weights;
       for (int b = 0; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
-        if (share) k.requests->ask(share);
+        if (k.requests) k.requests->ask();
         switch (width) {
           case 4: tilesOfRow<4, INPUT>(k, w, o, r, c, end, out); break;
           case 3: tilesOfRow<3, INPUT>(k, w, o, r, c, end, out); break;
@@ -319,37 +325,40 @@ __attribute__((noinline)) void gradientTile9(const StripGradient& k, const V* g,
 }
 
 template <int OB>
-INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, int64_t share, bool add,
+INLINE void gradientColumns(const StripGradient& k, const V* g, const int* columns, int count, bool add,
                             float* out) {
   int j = 0;
   for (; j + kGradColumns <= count; j += kGradColumns) {
-    if (share) k.requests->ask(share);
+    if (k.requests) k.requests->ask();
     gradientTile<OB, kGradColumns>(k, g, columns + j, add, out + j, count);
   }
   for (; j + 2 <= count; j += 2) gradientTile<OB, 2>(k, g, columns + j, add, out + j, count);
   for (; j < count; j++) gradientTile<OB, 1>(k, g, columns + j, add, out + j, count);
 }
 
+// How often weightGradient asks for memory.
+INLINE int64_t gradientCalls(int outputs, int columns, bool nine) {
+  return int64_t(ceilDiv(outputs, nine ? kGrad9Outputs : kGradOutputs)) * maximum(1, columns / (nine ? 9 : kGradColumns));
+}
+
 // out[o][column] for all outputs and columns of a group; out is written, or added to.
 inline void weightGradient(const StripGradient& k, int outputs, const int* columns, int count, bool nine,
                            int64_t rowStride, bool add, float* out) {
-  int tileOutputs = nine ? kGrad9Outputs : kGradOutputs, tileColumns = nine ? 9 : kGradColumns;
-  int64_t calls = int64_t(ceilDiv(outputs, tileOutputs)) * maximum(1, count / tileColumns);
-  int64_t share = k.requests ? k.requests->share(calls) : 0;
+  int tileOutputs = nine ? kGrad9Outputs : kGradOutputs;
   for (int o = 0; o < outputs;) {
     const V* g = k.g + o * k.gradChannel;
     float* to = out + int64_t(o) * count;
     bool many = o + tileOutputs <= outputs;
     if (nine) {
       for (int j = 0; j < count; j += 9) {
-        if (share) k.requests->ask(share);
+        if (k.requests) k.requests->ask();
         if (many) gradientTile9<kGrad9Outputs>(k, g, columns[j], rowStride, add, to + j, count);
         else gradientTile9<1>(k, g, columns[j], rowStride, add, to + j, count);
       }
     } else if (many) {
-      gradientColumns<kGradOutputs>(k, g, columns, count, share, add, to);
+      gradientColumns<kGradOutputs>(k, g, columns, count, add, to);
     } else {
-      gradientColumns<1>(k, g, columns, count, share, add, to);
+      gradientColumns<1>(k, g, columns, count, add, to);
     }
     o += many ? tileOutputs : 1;
   }

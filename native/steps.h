@@ -86,7 +86,7 @@ inline void permuteBackwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[job.s->output];
   const V* g = plane(e.gradients, out.gradientOffset, out, block, 0);
-  int64_t n = positions(out);
+  int64_t n = out.plane;
   contribute(e, *job.s, 0, block, c, [&](int64_t i) {
     V sum{};
     for (int o = 0; o < out.channels; o++)

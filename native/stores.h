@@ -1,6 +1,7 @@
 // Where the register tiles put their results: a stored tensor, scratch, or a gradient.
 #pragma once
 #include "batch-norm.h"
+#include "micro.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -38,19 +39,18 @@ struct TensorStore {
     sums[2 * o] = k.s;
     sums[2 * o + 1] = k.q;
   }
+  INLINE void own(int o, int r, int c) const { ownLines(y + channel[o] * planeSize + int64_t(r) * width + c, kChunk); }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
     V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
     finish(a, bias ? bias + o : nullptr, relu);
     UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
     if (!center) return;
-    V k = splat(center[channel[o]]);
-    UNROLL for (int p = 0; p < P; p++) {
-      V d = a[p] - k;
-      if (partial) d *= mask;
-      sum.s += d;
-      sum.q += d * d;
-    }
+    V k = splat(center[channel[o]]), q[P];
+    UNROLL for (int p = 0; p < P; p++) a[p] = partial ? (a[p] - k) * mask : a[p] - k;
+    UNROLL for (int p = 0; p < P; p++) q[p] = a[p] * a[p];
+    sum.s += treeSum<P>(a);
+    sum.q += treeSum<P>(q);
   }
 };
 
@@ -65,6 +65,7 @@ struct ScratchStore {
   struct Sums {};
   INLINE Sums load(int) const { return {}; }
   INLINE void save(int, const Sums&) {}
+  INLINE void own(int, int, int) const {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
     V* to = at + channel[o] * planeSize + int64_t(r) * cols + c;
@@ -87,16 +88,32 @@ struct GradientStore {
     to[o].s0 = k.s0;
     to[o].s1 = k.s1;
   }
+  INLINE void own(int o, int r, int c) const { ownLines(dx + channel[o] * planeSize + int64_t(r) * width + c, kChunk); }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& k) {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
-    if (!k.add && !k.needsValue()) {
-      UNROLL for (int p = 0; p < P; p++) dx[at + p] = a[p];
-      return;
+    V* to = dx + at;
+    const V* y = x + at;
+    if (k.relu && k.affine && k.sum) {  // the most frequent
+      UNROLL for (int p = 0; p < P; p++) a[p] = multiplyAdd(y[p], k.scale, k.shift) > 0.0f ? a[p] : V{};
+      if (k.add) UNROLL for (int p = 0; p < P; p++) a[p] += to[p];
+      V q[P];
+      UNROLL for (int p = 0; p < P; p++) {
+        to[p] = a[p];
+        q[p] = a[p] * (y[p] - k.mean);
+      }
+      k.s0 += treeSum<P>(a);
+      k.s1 += treeSum<P>(q);
+    } else if (!k.add && !k.needsValue()) {
+      UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+    } else {
+      V copy[P];  // that the sums themselves stay in registers
+      UNROLL for (int p = 0; p < P; p++) copy[p] = a[p];
+      contribute(copy, to, y, P, k);
     }
-    UNROLL for (int p = 0; p < P; p++) {
-      dx[at + p] = k(a[p], k.add ? dx[at + p] : V{}, k.needsValue() ? x[at + p] : V{});
-    }
+  }
+  static __attribute__((noinline)) void contribute(const V* g, V* to, const V* y, int n, Sums& k) {
+    for (int p = 0; p < n; p++) to[p] = k(g[p], k.add ? to[p] : V{}, k.needsValue() ? y[p] : V{});
   }
 };
 
@@ -112,6 +129,7 @@ struct BetweenStore {
   struct Sums {};
   INLINE Sums load(int) const { return {}; }
   INLINE void save(int, const Sums&) {}
+  INLINE void own(int, int, int) const {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
     V* to = dx + channel[o] * planeSize + int64_t(r) * cols + c;

@@ -2,6 +2,9 @@
 // every instruction set; the build compiles this once per set with IGC_ISA (a namespace) and LANES.
 #pragma once
 #include <cstdint>
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 #include "engine.h"
 
@@ -26,7 +29,14 @@ typedef int32_t VI __attribute__((vector_size(LANES * 4)));
 
 // f - 0 is f whatever its sign, so this is a broadcast and no arithmetic.
 INLINE V splat(float f) { return f - V{}; }
-INLINE V rectify(V x) { return x < 0.0f ? V{} : x; }  // a NaN stays one, so that divergence shows
+// max(0, x); a NaN stays one, so that divergence shows.
+INLINE V rectify(V x) {
+#if defined(__AVX512F__)
+  return _mm512_max_ps(V{}, x);  // of the comparison and choice below GCC makes two instructions
+#else
+  return x < 0.0f ? V{} : x;
+#endif
+}
 
 // a b + c. Other compilers contract the plain expression where there is an FMA; clang does not for relaxed SIMD.
 #if defined(__wasm_relaxed_simd__)
@@ -47,6 +57,13 @@ INLINE double laneSum(V v) {
   double sum = 0;
   for (int i = 0; i < LANES; i++) sum += double(v[i]);
   return sum;
+}
+
+// Sum of N vectors by halving: no chain of dependent additions.
+template <int N>
+INLINE V treeSum(const V* v) {
+  if constexpr (N == 1) return v[0];
+  else return treeSum<N / 2>(v) + treeSum<N - N / 2>(v + N / 2);
 }
 
 INLINE int minimum(int a, int b) { return a < b ? a : b; }
@@ -119,7 +136,7 @@ INLINE void reduceLanes(const V* v, float* out) {
 
 // Where block b of a tensor's channel starts.
 INLINE V* plane(float* arena, int64_t offset, const Tensor& t, int block, int channel) {
-  return (V*)(arena + offset) + (int64_t(block) * t.channels + channel) * t.height * t.width;
+  return (V*)(arena + offset) + (int64_t(block) * t.channels + channel) * t.plane;
 }
 
 INLINE int blocks(const Executor& e) { return e.replicas * e.blocksPerReplica; }

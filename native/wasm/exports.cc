@@ -39,6 +39,7 @@ EXPORT Instance* create(const double* program, float* parameters, float* gradien
 EXPORT void setBatch(Instance* in, const float* images, const int32_t* labels, int count) {
   in->kernels->setBatch(&in->e, images, labels, count);
 }
+EXPORT void prepare(Instance* in) { in->kernels->prepare(&in->e); }
 EXPORT void forward(Instance* in, double oldWeight) {
   in->e.oldWeight = oldWeight;
   in->kernels->forward(&in->e);

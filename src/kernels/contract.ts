@@ -43,7 +43,7 @@ export interface KernelSet {
   newArray(length: number): RealArray;
   /**
    * Allocates all memory of a plan; nothing is allocated afterwards. An inference plan computes with the
-   * parameters and running averages that the model has at this moment.
+   * parameters and running averages that the model has at this moment, or at the latest `takeParameters`.
    */
   instantiate(plan: Plan, model: ModelArrays, options?: InstantiateOptions): Executor;
   /**
@@ -73,6 +73,8 @@ export interface Executor {
    * Training plans take full batches only.
    */
   setBatch(images: RealArray, labels: Int32Array, count: number): void;
+  /** Inference plans: the model's parameters or running averages have changed. Training plans need not be told. */
+  takeParameters(): void;
   /** Runs all steps. Training plans take batch statistics and update the running averages. */
   forward(options: ForwardOptions): void;
   /** Runs all steps backwards, from the loss or, in plans without one, from `writeGradient(plan.output)`. */
@@ -90,5 +92,7 @@ export interface Executor {
   writeGradient(id: number, values: RealArray): void;
   /** The whole activation or gradient arena, as it lies in memory (guard words included). */
   readArena(which: 'activations' | 'gradients'): RealArray;
+  /** Milliseconds of each of the plan's steps in the last pass; kernel sets that do not tell leave it out. */
+  stepTimes?(pass: 'forward' | 'backward'): readonly number[];
   dispose(): void;
 }

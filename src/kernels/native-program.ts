@@ -81,7 +81,7 @@ export function encodePlan(plan: Plan): Float64Array {
     plan.gradientSize,
   ];
   for (const t of plan.tensors) {
-    numbers.push(t.channels, t.height, t.width, t.size, t.offset, t.gradientOffset);
+    numbers.push(t.channels, t.height, t.width, t.plane, t.offset, t.gradientOffset);
     numbers.push(t.read.bn, Number(t.read.relu));
   }
   const positions = positionsOfBatchNorms(plan);

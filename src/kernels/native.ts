@@ -32,6 +32,7 @@ interface Addon {
     poison: number,
   ): Handle;
   setBatch(instance: Handle, images: Float32Array, labels: Int32Array, count: number): void;
+  prepare(instance: Handle): void;
   forward(instance: Handle, oldWeight: number): void;
   backward(instance: Handle): void;
   losses(instance: Handle, out: Float64Array): void;
@@ -50,6 +51,14 @@ interface Addon {
     options: Float64Array,
   ): void;
   memory(): [number, number];
+  stepTimes(instance: Handle, backward: number, out: Float64Array): void;
+  measureMachine(
+    isa: string,
+    pool: Handle,
+    milliseconds: number,
+    megabytes: number,
+    out: Float64Array,
+  ): void;
 }
 
 export interface NativeOptions {
@@ -97,6 +106,36 @@ export function nativeMemory(): { readonly allocations: number; readonly bytes: 
   if ('reason' in loaded) return { allocations: 0, bytes: 0 };
   const [allocations, bytes] = loaded.addon.memory();
   return { allocations, bytes };
+}
+
+/** What a machine reaches at most with one instruction set and number of threads. */
+export interface MachineRates {
+  /** 10⁹ floating-point operations a second in registers, two per multiply-add. */
+  readonly fmaGflops: number;
+  /** 10⁹ bytes a second from memory, and from memory to memory (read and written ones counted). */
+  readonly readGbytes: number;
+  readonly copyGbytes: number;
+}
+
+/**
+ * A function that measures the machine for some milliseconds; undefined where the kernels are not native.
+ *
+ * `bufferMib` should be larger than all caches together; 0 leaves memory out (its rates are 0).
+ */
+export function machineMeter(
+  options: NativeOptions,
+): ((milliseconds: number, bufferMib: number) => MachineRates) | undefined {
+  const loaded = loadAddon();
+  const load = loadNativeKernels(options);
+  if ('reason' in loaded || 'reason' in load) return undefined;
+  const { addon } = loaded;
+  const pool = addon.createPool(load.kernels.threads);
+  const out = new Float64Array(3);
+  return (milliseconds, bufferMib) => {
+    addon.measureMachine(load.isa, pool, milliseconds, bufferMib, out.fill(0));
+    const [fmaGflops, readGbytes, copyGbytes] = out.map((rate) => rate / 1e9);
+    return { fmaGflops: fmaGflops!, readGbytes: readGbytes!, copyGbytes: copyGbytes! };
+  };
 }
 
 /** Where `npm run build:native` puts the addon, seen from src/kernels and dist/kernels alike. */
@@ -161,6 +200,7 @@ function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSe
 
 function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
   const losses = new Float64Array(plan.batch);
+  const times = new Float64Array(plan.steps.length);
   let count = plan.batch;
   const sizeOf = (id: number) => {
     const { channels, height, width } = plan.tensors[id]!;
@@ -183,6 +223,7 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
       count = n;
       addon.setBatch(instance, float32(images), labels, n);
     },
+    takeParameters: () => addon.prepare(instance),
     forward: ({ oldWeight }) => addon.forward(instance, oldWeight),
     backward: () => addon.backward(instance),
     loss() {
@@ -209,6 +250,10 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
       const values = new Float32Array(gradients ? plan.gradientSize : plan.activationSize);
       addon.readArena(instance, Number(gradients), values);
       return values;
+    },
+    stepTimes(pass) {
+      addon.stepTimes(instance, Number(pass === 'backward'), times);
+      return Array.from(times, (nanoseconds) => nanoseconds / 1e6);
     },
     dispose: () => addon.dispose(instance),
   };

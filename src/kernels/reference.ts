@@ -88,6 +88,7 @@ function executor(run: Run): Executor {
       labels.fill(0);
       labels.set(newLabels.subarray(0, count));
     },
+    takeParameters() {},
     forward({ oldWeight }) {
       run.oldWeight = oldWeight;
       if (!plan.training) useRunningAverages(run);

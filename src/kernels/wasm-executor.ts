@@ -71,6 +71,12 @@ export function wasmExecutor(
       exports.backward(instance);
       gradients.set(heap.floats(at.gradients, gradients.length));
     },
+    takeParameters() {
+      if (plan.training) return;
+      copyIn('parameters');
+      copyIn('state');
+      exports.prepare(instance);
+    },
     loss: () => readLosses().reduce((sum, loss) => sum + loss, 0) / count,
     losses: readLosses,
     output() {

@@ -28,6 +28,7 @@ export interface WasmExports {
   ): number;
   destroy(instance: number): void;
   setBatch(instance: number, images: number, labels: number, count: number): void;
+  prepare(instance: number): void;
   forward(instance: number, oldWeight: number): void;
   backward(instance: number): void;
   losses(instance: number): number;

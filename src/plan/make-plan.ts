@@ -50,6 +50,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const blocksPerReplica = Math.ceil(batch / replicas / lanes);
   const places = placeTensors(draft.tensors, steps, {
     elementsPerPosition: replicas * blocksPerReplica * lanes,
+    lanes,
     training,
     keepAll: options.keepAll ?? false,
     guard: options.guard ?? 0,

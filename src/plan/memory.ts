@@ -15,6 +15,7 @@ export interface LogicalTensor extends Shape {
 export interface PlacementOptions {
   /** Elements per channel and position: the batch, padding images included. */
   readonly elementsPerPosition: number;
+  readonly lanes: number;
   readonly training: boolean;
   readonly keepAll: boolean;
   /** Elements left free around every place. */
@@ -41,7 +42,8 @@ export function placeTensors(
   steps: readonly Step[],
   options: PlacementOptions,
 ): Placement {
-  const sizes = tensors.map((t) => t.channels * t.height * t.width * options.elementsPerPosition);
+  const planes = tensors.map((t) => planeOf(t, options.lanes));
+  const sizes = tensors.map((t, i) => t.channels * planes[i]! * options.elementsPerPosition);
   const birth = new Array<number>(tensors.length).fill(-1);
   const death = new Array<number>(tensors.length).fill(-1);
   const needsGradient = new Set<number>();
@@ -61,6 +63,7 @@ export function placeTensors(
       ? { size, first: -1, last: forever }
       : { size, first: birth[id]!, last: Math.max(death[id]!, birth[id]!) };
   });
+  const ownerOf = options.keepAll ? sizes.map((_, id) => id) : gradientOwners(steps, sizes);
   // A gradient lives from the tensor's last reader back to its producer: the same span as the tensor itself.
   const gradients = sizes.map((size, id): Lifetime => {
     if (!needsGradient.has(id)) return { size: 0, first: 0, last: -1 };
@@ -68,17 +71,60 @@ export function placeTensors(
     return { size, first: birth[id]!, last: death[id]! };
   });
   const activationPlaces = firstFit(activations, options.guard);
-  const gradientPlaces = firstFit(gradients, options.guard);
+  const gradientPlaces = firstFit(together(gradients, ownerOf), options.guard);
   return {
     tensors: tensors.map((tensor, id) => ({
       ...tensor,
+      plane: planes[id]!,
       size: sizes[id]!,
       offset: activationPlaces.offsets[id]!,
-      gradientOffset: needsGradient.has(id) ? gradientPlaces.offsets[id]! : -1,
+      gradientOffset: needsGradient.has(id) ? gradientPlaces.offsets[ownerOf[id]!]! : -1,
     })),
     activationSize: activationPlaces.size,
     gradientSize: gradientPlaces.size,
   };
+}
+
+/**
+ * Whose place a gradient takes: a step of several convolutions goes through the batch a block at a time and is done with
+ * a block of its output's gradient before it writes that of its input, which may then lie in the same place, while
+ * that is still in the cache.
+ */
+function gradientOwners(steps: readonly Step[], sizes: readonly number[]): readonly number[] {
+  const owners = sizes.map((_, id) => id);
+  for (const step of steps.toReversed()) {
+    if (step.kind !== 'conv' || step.before.length === 0) continue;
+    const input = step.inputs[0]!;
+    const gradient = step.inputGradients[0];
+    const alone = gradient?.mode === 'write' && gradient.complete;
+    if (alone && sizes[input] === sizes[step.output]) owners[input] = owners[step.output]!;
+  }
+  return owners;
+}
+
+/** The spans of all that share a place, at its owner; the others take none. */
+function together(spans: readonly Lifetime[], ownerOf: readonly number[]): readonly Lifetime[] {
+  const merged = spans.map((span, id) =>
+    ownerOf[id] === id ? span : { size: 0, first: 0, last: -1 },
+  );
+  for (const [id, span] of spans.entries()) {
+    const owner = ownerOf[id]!;
+    const { size, first, last } = merged[owner]!;
+    if (owner === id || span.size === 0) continue;
+    merged[owner] = { size, first: Math.min(first, span.first), last: Math.max(last, span.last) };
+  }
+  return merged;
+}
+
+/**
+ * Maps of a power of two of positions would all begin in the same sets of a cache, and the same rows of many channels
+ * evict each other; a sixteenth of a map between them, and an odd number of vectors, spreads them out.
+ */
+function planeOf({ height, width }: Shape, lanes: number): number {
+  const positions = height * width;
+  if (lanes === 1 || positions < 16) return positions;
+  const spread = positions + Math.floor(positions / 16);
+  return spread + 1 - (spread % 2);
 }
 
 function firstFit(spans: readonly Lifetime[], guard: number): { offsets: number[]; size: number } {

@@ -6,7 +6,7 @@
  * Layout. A tensor of an activation arena is [block][channel][y][x][lane]: `lanes` images side by side. Each of
  * the `replicas` parts of the batch has its own blocks (`blocksPerReplica`), so batch-norm statistics never
  * share a block; image i of replica r lies in block r·blocksPerReplica + ⌊i/lanes⌋, lane i mod lanes. With
- * lanes = 1 this is plain NCHW.
+ * lanes = 1 this is plain NCHW; with more, some positions stay free between the maps of channels (`plane`).
  *
  * Views. A tensor is stored raw and *read* through its view: relu?(scale·x + shift), where scale and shift come
  * from batch norm `read.bn`. Its gradient slot holds the gradient of the batch norm's output (after the ReLU's
@@ -27,7 +27,9 @@ export interface Tensor extends Shape {
   readonly id: number;
   /** Path of the graph node whose output it stores. */
   readonly path: string;
-  /** Elements, lanes and padding images included. */
+  /** Positions from the start of a channel's map to the next one's: at least height·width. */
+  readonly plane: number;
+  /** Elements, lanes, padding images and free places between maps included. */
   readonly size: number;
   /** Elements from the start of the activation arena. */
   readonly offset: number;

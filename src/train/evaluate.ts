@@ -80,6 +80,7 @@ export function makeEvaluator(model: Model, split: EvaluationSplit): Evaluator {
   return {
     run(isStopped = () => false) {
       const tally = newTally(classes.length);
+      executor.takeParameters();
       for (let step = 0; step < batches; step++) {
         if (isStopped()) return undefined;
         const count = fillBatch(arrays, recipe, order, step);

@@ -39,6 +39,7 @@ function scripted(rows: readonly (readonly number[])[]): KernelSet {
         setBatch: (_images, _labels, n) => {
           count = n;
         },
+        takeParameters: () => {},
         forward: () => {},
         loss: () => 1,
         output: () => {
