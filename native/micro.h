@@ -7,21 +7,18 @@ namespace igc {
 namespace IGC_ISA {
 namespace {
 
-// Registers: 32 with AVX-512 and NEON, else 16; an engine of WebAssembly keeps two for itself.
+// Registers: 32 with AVX-512 and NEON, else 16; an engine of WebAssembly keeps one or two for itself. Only 32 hold the
+// weights of three taps; else each is read again where it is used.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 4, kPixelsNarrow = 8;  // with 3-4 outputs, with 1-2
 constexpr int kGradOutputs = 4, kGradColumns = 6, kGrad9Outputs = 2;
+constexpr bool kKeepTaps = true;
 #else
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
-#endif
-// Whether the weights of three taps stay in registers; else each is read again where it is used.
-#if defined(__wasm__)
 constexpr bool kKeepTaps = false;
-#else
-constexpr bool kKeepTaps = true;
 #endif
 
 // Memory that will be needed soon, asked for a few lines at each call of a register tile: the same bytes of some
