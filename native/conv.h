@@ -143,7 +143,7 @@ inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Row
   const bool flat = pointwise(c) && to.cols == c.outWidth;
   const int outputs = perOut(c), inputs = perIn(c), height = flat ? 1 : real.count();
   const int width = flat ? real.count() * c.outWidth : c.outWidth;
-  const int64_t calls = convolveCalls(outputs, height, width);
+  const int64_t calls = convolveCalls(perIn(c), outputs, height, width);
   const int lasting = requests.count;
   for (int g = 0; g < c.groups; g++) {
     requests.count = lasting;
@@ -204,7 +204,7 @@ inline void convForwardTask(void* context, int task, int worker) {
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
-    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
+    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(perIn(c), outputs, height, width));
     if (kind != kScratch) {
       StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
       strip.requests = &requests;
@@ -399,7 +399,7 @@ INLINE void askNextGroup(Requests& requests, const BackwardTask& t, int g, const
   const Conv& c = t.c;
   const int rows = t.p.rows.count(), outputs = perOut(c), columns = perIn(c) * c.kernelH * c.kernelW;
   int64_t calls = gradientCalls(outputs, columns, usesNine(c)) * ceilDiv(rows * c.outWidth, kGradPositions) +
-                  convolveCalls(perIn(c), ownedInputRows(c, t.p.rows).count(), c.inWidth);
+                  convolveCalls(outputs, perIn(c), ownedInputRows(c, t.p.rows).count(), c.inWidth);
   askGradient(requests, t, g, 0, outputsAhead(t), calls);
   if (t.k == 0) askSources(requests, t.e, c, t.e.tensors[t.s.inputs[0]], t.p.block, g, t.need, calls);
   if (t.direct) {
@@ -431,7 +431,7 @@ inline void convBackwardTask(void* context, int task, int worker) {
     const Conv& before = s.convs[k - 1];
     Requests requests;
     askGradient(requests, t, p.g0, 0, outputsAhead(t),
-                before.groups * convolveCalls(perOut(before), need.count(), before.outWidth));
+                before.groups * convolveCalls(perIn(before), perOut(before), need.count(), before.outWidth));
     from = innerInput(e, s, p.block, k, need, b.channel, at, requests);
   }
   for (int g = p.g0; g < p.g1; g++) {

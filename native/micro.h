@@ -186,7 +186,7 @@ INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float
 
 // Pixels after which the next outputs take their turn: their inputs stay in L1, and the results of one output
 // are written in runs.
-constexpr int kChunk = 16;
+INLINE int chunkOf(int inputs) { return maximum(16, 384 / inputs); }
 
 // Asks for memory that is about to be written.
 INLINE void ownLines(const V* at, int vectors) {
@@ -200,7 +200,7 @@ template <int OB, int P, int INPUT, class Out>
 __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   typename Out::Sums sums[OB];
   UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
-  if (P > 1) UNROLL for (int i = 0; i < OB; i++) out.own(o + i, r, c + kChunk);
+  if (P > 1) UNROLL for (int i = 0; i < OB; i++) out.own(o + i, r, end, end - c);
   const V* x = k.x + r * k.rowStep + c * k.colStep;
   for (; c + P <= end; c += P, x += P * k.colStep) {
     V a[OB][P];
@@ -220,17 +220,17 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
 }
 
 // How often convolve asks for memory.
-INLINE int64_t convolveCalls(int outputs, int rows, int cols) {
-  return int64_t(rows) * ceilDiv(cols, kChunk) * outputBlocks(outputs);
+INLINE int64_t convolveCalls(int inputs, int outputs, int rows, int cols) {
+  return int64_t(rows) * ceilDiv(cols, chunkOf(inputs)) * outputBlocks(outputs);
 }
 
 // All outputs of a group over rows x cols.
 template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
-  int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
+  int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs), chunk = chunkOf(k.inputs);
   for (int r = 0; r < rows; r++) {
-    for (int c = 0; c < cols; c += kChunk) {
-      int end = minimum(cols, c + kChunk);
+    for (int c = 0; c < cols; c += chunk) {
+      int end = minimum(cols, c + chunk);
       const float* w = k.weights;
       for (int b = 0; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;

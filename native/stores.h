@@ -39,7 +39,7 @@ struct TensorStore {
     sums[2 * o] = k.s;
     sums[2 * o + 1] = k.q;
   }
-  INLINE void own(int o, int r, int c) const { ownLines(y + channel[o] * planeSize + int64_t(r) * width + c, kChunk); }
+  INLINE void own(int o, int r, int c, int n) const { ownLines(y + channel[o] * planeSize + int64_t(r) * width + c, n); }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
     V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
@@ -65,7 +65,7 @@ struct ScratchStore {
   struct Sums {};
   INLINE Sums load(int) const { return {}; }
   INLINE void save(int, const Sums&) {}
-  INLINE void own(int, int, int) const {}
+  INLINE void own(int, int, int, int) const {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
     V* to = at + channel[o] * planeSize + int64_t(r) * cols + c;
@@ -88,7 +88,7 @@ struct GradientStore {
     to[o].s0 = k.s0;
     to[o].s1 = k.s1;
   }
-  INLINE void own(int o, int r, int c) const { ownLines(dx + channel[o] * planeSize + int64_t(r) * width + c, kChunk); }
+  INLINE void own(int o, int r, int c, int n) const { ownLines(dx + channel[o] * planeSize + int64_t(r) * width + c, n); }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& k) {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
@@ -129,7 +129,7 @@ struct BetweenStore {
   struct Sums {};
   INLINE Sums load(int) const { return {}; }
   INLINE void save(int, const Sums&) {}
-  INLINE void own(int, int, int) const {}
+  INLINE void own(int, int, int, int) const {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
     V* to = dx + channel[o] * planeSize + int64_t(r) * cols + c;
