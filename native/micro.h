@@ -12,11 +12,17 @@ namespace {
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 4, kPixelsNarrow = 8;  // with 3-4 outputs, with 1-2
+constexpr int kPixelsMap = 4;                      // with 3-4 outputs that read a map
 constexpr int kGradOutputs = 4, kGradColumns = 6, kGrad9Outputs = 2;
 constexpr bool kKeepTaps = true;
 #else
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
+#if defined(__wasm__)
+constexpr int kPixelsMap = 4;
+#else
+constexpr int kPixelsMap = 2;
+#endif
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
 constexpr bool kKeepTaps = false;
 #endif
@@ -213,7 +219,7 @@ __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, 
 
 template <int OB, int INPUT, class Out>
 INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
-  constexpr int P = OB > 2 ? kPixelsWide : kPixelsNarrow;
+  constexpr int P = OB <= 2 ? kPixelsNarrow : INPUT == kScratch ? kPixelsWide : kPixelsMap;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
   if (whole < end) tiles<OB, 1, INPUT>(k, w, o, r, whole, end, out);
