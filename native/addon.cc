@@ -212,13 +212,18 @@ napi_value UpdateSgd(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// stepTimes(instance, backward?, out: Float64Array): nanoseconds of every step in the last pass
-napi_value StepTimes(napi_env env, napi_callback_info info) {
+// stepRuns(instance, backward?, out: Float64Array): nanoseconds of every step in the last pass, then its tasks
+napi_value StepRuns(napi_env env, napi_callback_info info) {
   Arguments a(env, info);
   auto* in = external<Instance>(env, a.v[0]);
-  const int64_t* times = number(env, a.v[1]) != 0 ? in->e.backwardTimes : in->e.forwardTimes;
+  const bool backward = number(env, a.v[1]) != 0;
+  const int64_t* times = backward ? in->e.backwardTimes : in->e.forwardTimes;
+  const int* tasks = backward ? in->e.backwardTasks : in->e.forwardTasks;
   double* out = typedArray<double>(env, a.v[2]);
-  for (int i = 0; i < in->e.stepCount; i++) out[i] = double(times[i]);
+  for (int i = 0; i < in->e.stepCount; i++) {
+    out[i] = double(times[i]);
+    out[in->e.stepCount + i] = tasks[i];
+  }
   return nullptr;
 }
 
@@ -259,7 +264,7 @@ NAPI_MODULE_INIT() {
       {"isaLanes", IsaLanes}, {"createPool", CreatePool}, {"instantiate", Instantiate}, {"setBatch", SetBatch},
       {"prepare", Prepare}, {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
       {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory},
-      {"stepTimes", StepTimes}, {"measureMachine", MeasureMachine}};
+      {"stepRuns", StepRuns}, {"measureMachine", MeasureMachine}};
   for (const auto& f : functions) {
     napi_value value;
     if (napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.call, nullptr, &value) != napi_ok ||

@@ -60,6 +60,7 @@ struct Step {
   int convCount;
   int widest;        // most inputs of a group
   int rowsForward, stripsForward, chunkForward;
+  int together;      // backward: blocks at a time
   int kernelH, kernelW, stride, padH, padW;  // pools
   int* map;          // permute
   int bn, relu, classes;  // batch norm on its own, add, loss
@@ -79,13 +80,14 @@ struct Executor {
   int* labels;
   double oldWeight;
   Pool* pool;
-  float* between[2];                     // gradients of fleeting results, one block each, in turns
+  float* between[2];                     // gradients of fleeting results, some blocks' each, in turns
   int64_t betweenSize;                   // floats
-  int64_t betweenShape[2][4];            // how they lie now
+  int64_t betweenShape[2][5];            // how they lie now
   float** scratch;                       // one per worker
   int64_t scratchSize;                   // floats
   int hasLoss;
   int64_t *forwardTimes, *backwardTimes;  // [step]: nanoseconds of the last pass
+  int *forwardTasks, *backwardTasks;      // [step]: of its loop with the fewest
 };
 
 // One instruction set's kernels.

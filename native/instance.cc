@@ -191,6 +191,8 @@ bool allocateConv(Instance& in, Conv& c) {
 bool allocateWork(Instance& in) {
   Executor& e = in.e;
   Arena& arena = in.arena;
+  if (!(e.forwardTasks = arena.make<int>(e.stepCount))) return false;
+  if (!(e.backwardTasks = arena.make<int>(e.stepCount))) return false;
   e.scratchSize = in.kernels->plan(&e);
   int threads = poolThreads(e.pool), blocks = e.replicas * e.blocksPerReplica, mostStrips = 1;
   if (!(e.scratch = arena.make<float*>(threads))) return false;

@@ -8,12 +8,26 @@ namespace igc {
 namespace IGC_ISA {
 namespace {
 
+// Parts that a step is cut into for the threads, where its loops differ in the one with the fewest.
+void countTasks(const Executor& e, int i) {
+  const Step& s = e.steps[i];
+  int images = blocks(e);
+  e.forwardTasks[i] = e.backwardTasks[i] = images * (s.kind == kLoss ? 1 : e.tensors[s.output].channels);
+  if (s.kind == kPermute || s.kind == kAveragePool || s.kind == kMaxPool) e.backwardTasks[i] = images * e.tensors[s.inputs[0]].channels;
+  if (s.kind != kConv) return;
+  e.forwardTasks[i] = images * forwardTasks(s);
+  if (!e.training) return;
+  e.backwardTasks[i] = s.together * backwardTasks(s.convs[0]);
+  for (int k = 1; k < s.convCount; k++) e.backwardTasks[i] = minimum(e.backwardTasks[i], s.together * backwardTasks(s.convs[k]));
+}
+
 int64_t planSteps(Executor* e) {
   int64_t most = 0;
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
     int64_t need = s.kind == kConv ? planConv(*e, s) : s.kind == kMaxPool && e->training ? maxPoolScratch(*e, s) : 0;
     if (need > most) most = need;
+    countTasks(*e, i);
   }
   return most;
 }

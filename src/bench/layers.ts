@@ -2,6 +2,7 @@
 import { usageError } from '../core/errors.ts';
 import { textTable } from '../draw/text-table.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
+import type { StepRun } from '../kernels/contract.ts';
 import type { Step } from '../plan/plan.ts';
 import { type MachinePeaks, peakMeter, peaksText } from './machine.ts';
 import { ownWork } from './own-work.ts';
@@ -23,6 +24,8 @@ export interface LayerPass {
   readonly path: string;
   readonly kind: Step['kind'];
   readonly pass: 'forward' | 'backward';
+  /** Parts for the threads, the fewest of its loops. */
+  readonly tasks: number;
   readonly timeMs: number;
   readonly gflops: number;
   readonly shareOfPeak: number;
@@ -50,7 +53,7 @@ export function benchLayers(options: LayersOptions): LayersReport {
   const { kernels } = chooseKernels(options);
   const meter = peakMeter(kernels);
   const { executor, step } = ownWork(spec, kernels, batch, work);
-  if (!meter || !executor.stepTimes) {
+  if (!meter || !executor.stepRuns) {
     throw usageError({
       path: 'kernels',
       rule: 'must tell the time of every step',
@@ -59,11 +62,11 @@ export function benchLayers(options: LayersOptions): LayersReport {
     });
   }
   const passes = work === 'train' ? (['forward', 'backward'] as const) : (['forward'] as const);
-  const samples = { forward: [] as (readonly number[])[], backward: [] as (readonly number[])[] };
+  const samples = { forward: [] as (readonly StepRun[])[], backward: [] as (readonly StepRun[])[] };
   for (let round = -2; round < options.rounds; round++) {
     step();
     if (round < 0) continue; // caches and threads warm up
-    for (const pass of passes) samples[pass].push(executor.stepTimes(pass));
+    for (const pass of passes) samples[pass].push(executor.stepRuns(pass));
     meter.fma();
     meter.streams();
   }
@@ -71,10 +74,11 @@ export function benchLayers(options: LayersOptions): LayersReport {
   const { plan } = executor;
   const rows = passes.flatMap((pass) => {
     const steps = plan.steps.map((planStep, i) => {
-      const timeMs = median(samples[pass].map((times) => times[i]!));
+      const runs = samples[pass].map((steps) => steps[i]!);
+      const timeMs = median(runs.map((run) => run.timeMs));
       const cost = stepCost(plan, planStep)[pass];
       const { path, kind } = planStep;
-      return { path, kind, pass, ...layerRates(timeMs, cost, peaks) };
+      return { path, kind, pass, tasks: runs[0]!.tasks, ...layerRates(timeMs, cost, peaks) };
     });
     return pass === 'forward' ? steps : steps.toReversed();
   });
@@ -113,11 +117,13 @@ export function layersText(report: LayersReport, machine: string): string {
     timeMs,
     gflops,
     shareOfPeak: gflops / peaks.fmaGflops,
+    tasks: Math.min(...passes.map((pass) => pass.tasks)),
     leastBytes: sum('leastBytes'),
     mostBytes: sum('mostBytes'),
   };
   const line = (name: readonly string[], pass: typeof total) => [
     ...name,
+    `${pass.tasks}`,
     pass.timeMs.toFixed(3),
     `${((100 * pass.timeMs) / timeMs).toFixed(1)} %`,
     pass.gflops.toFixed(0),
@@ -125,7 +131,7 @@ export function layersText(report: LayersReport, machine: string): string {
     (pass.leastBytes / 1e6).toFixed(1),
     `${(pass.mostBytes / pass.leastBytes).toFixed(1)}×`,
   ];
-  const numbers = ['ms', 'of all', 'GFLOP/s', 'of peak', 'MB least', 'moved at most'];
+  const numbers = ['tasks', 'ms', 'of all', 'GFLOP/s', 'of peak', 'MB least', 'moved at most'];
   return [
     `${net} D=${depth}, ${work}, batch ${batch}, ${threads} threads, ${kernels}, ${machine}`,
     peaksText(peaks),

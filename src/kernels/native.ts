@@ -51,7 +51,7 @@ interface Addon {
     options: Float64Array,
   ): void;
   memory(): [number, number];
-  stepTimes(instance: Handle, backward: number, out: Float64Array): void;
+  stepRuns(instance: Handle, backward: number, out: Float64Array): void;
   measureMachine(
     isa: string,
     pool: Handle,
@@ -200,7 +200,7 @@ function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSe
 
 function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
   const losses = new Float64Array(plan.batch);
-  const times = new Float64Array(plan.steps.length);
+  const runs = new Float64Array(2 * plan.steps.length);
   let count = plan.batch;
   const sizeOf = (id: number) => {
     const { channels, height, width } = plan.tensors[id]!;
@@ -251,9 +251,10 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
       addon.readArena(instance, Number(gradients), values);
       return values;
     },
-    stepTimes(pass) {
-      addon.stepTimes(instance, Number(pass === 'backward'), times);
-      return Array.from(times, (nanoseconds) => nanoseconds / 1e6);
+    stepRuns(pass) {
+      addon.stepRuns(instance, Number(pass === 'backward'), runs);
+      const steps = plan.steps.length;
+      return plan.steps.map((_, i) => ({ timeMs: runs[i]! / 1e6, tasks: runs[steps + i]! }));
     },
     dispose: () => addon.dispose(instance),
   };
