@@ -11,8 +11,8 @@ import { type ActivationStorage, activationStorages, type Plan } from '../plan/p
 import type { Executor, KernelSet, ModelArrays, RealArray, SgdOptions } from './contract.ts';
 import { encodePlan } from './native-program.ts';
 
-/** Best first. */
-export const instructionSets = ['avx512', 'avx2', 'baseline'] as const;
+/** Best first; `baseline` is for CPUs with none of the others. */
+export const instructionSets = ['avx512', 'avx2', 'neon', 'baseline'] as const;
 export type InstructionSet = (typeof instructionSets)[number];
 
 /** Handles are opaque to JavaScript. */
