@@ -68,7 +68,7 @@ INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channe
 // Whether the register tiles read the input tensor itself: seen through its view anew for every block of outputs,
 // which pays for few of them only.
 INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
-  bool same = c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
+  bool same = !c.tiled && c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
   if (same && in.bn < 0 && !in.relu) return kMap;
   if (same && in.bn >= 0 && in.relu && outputBlocks(perOut(c)) <= 2) return kSeenMap;
   return kScratch;

@@ -11,7 +11,7 @@ int64_t planSteps(Executor* e) {
   int64_t most = 0;
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
-    int64_t need = s.kind == kConv ? planConv(*e, s) : s.kind == kMaxPool && e->training ? maxPoolScratch(*e, s) : 0;
+    int64_t need = s.kind == kConv ? planConv(*e, s) : poolScratch(*e, s);
     if (need > most) most = need;
   }
   return most;
@@ -19,15 +19,21 @@ int64_t planSteps(Executor* e) {
 
 // Images [count][C][H][W] <-> lanes.
 void readTensor(const Executor* e, const float* arena, int64_t offset, const Tensor& t, int count, float* out) {
-  int64_t n = positions(t);
+  const int64_t n = imagePositions(t);
   for (int b = 0; b < blocks(*e); b++) {
     const float* from = (const float*)plane(const_cast<float*>(arena), offset, t, b, 0);
-    int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
-    int images = minimum(perReplica - b % e->blocksPerReplica * LANES, count - first);
-    for (int lane = 0; lane < LANES && lane < images; lane++)
-      for (int c = 0; c < t.channels; c++)
-        for (int64_t i = 0; i < n; i++)
-          out[(int64_t(first + lane) * t.channels + c) * n + i] = from[(c * t.plane + i) * LANES + lane];
+    const int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
+    const int images = minimum(perReplica - b % e->blocksPerReplica * imagesPerBlock(*e), count - first);
+    for (int lane = 0; lane < LANES; lane++) {
+      const LaneTile tile = laneTile(*e, t, lane);
+      if (tile.image >= images) break;
+      for (int c = 0; c < t.channels; c++) {
+        float* to = out + (int64_t(first + tile.image) * t.channels + c) * n + tile.first;
+        const float* values = from + c * t.plane * LANES + lane;
+        for (int y = 0; y < tile.rows; y++)
+          for (int x = 0; x < tile.columns; x++) to[y * t.imageWidth + x] = values[(y * t.width + x) * LANES];
+      }
+    }
   }
 }
 
@@ -45,13 +51,20 @@ void writeTask(void* context, int task, int) {
   const Executor& e = *job.e;
   int block = task / job.t->channels, channel = task % job.t->channels;
   int first = firstImage(e, block), perReplica = e.batch / e.replicas;
-  int images = maximum(0, minimum(minimum(LANES, perReplica - block % e.blocksPerReplica * LANES), job.count - first));
-  int64_t n = positions(*job.t), stride = n * job.t->channels;
-  float* to = (float*)plane(job.arena, job.offset, *job.t, block, channel);
-  const float* from = job.in + first * stride + channel * n;
-  for (int64_t i = 0; i < n; i++) {
-    for (int lane = 0; lane < images; lane++) to[i * LANES + lane] = from[lane * stride + i];
-    for (int lane = images; lane < LANES; lane++) to[i * LANES + lane] = 0;
+  const Tensor& t = *job.t;
+  int images = minimum(perReplica - block % e.blocksPerReplica * imagesPerBlock(e), job.count - first);
+  int64_t n = imagePositions(t), stride = n * t.channels;
+  float* to = (float*)plane(job.arena, job.offset, t, block, channel);
+  for (int lane = 0; lane < LANES; lane++, to++) {
+    const LaneTile tile = laneTile(e, t, lane);
+    const float* from = job.in + (first + tile.image) * stride + channel * n + tile.first;
+    const int rows = tile.image < images ? tile.rows : 0;
+    for (int y = 0; y < t.height; y++) {
+      const int columns = y < rows ? tile.columns : 0;
+      float* row = to + y * t.width * LANES;
+      for (int x = 0; x < columns; x++) row[x * LANES] = from[y * t.imageWidth + x];
+      for (int x = columns; x < t.width; x++) row[x * LANES] = 0;
+    }
   }
 }
 
@@ -100,8 +113,8 @@ void forward(Executor* e) {
       case kBatchNorm: batchNormForward(*e, s); break;
       case kRelu: forEachPlane(*e, s, channels, reluForwardTask); break;
       case kAdd: forEachPlane(*e, s, channels, addForwardTask); break;
-      case kAveragePool: forEachPlane(*e, s, channels, poolForwardTask); break;
-      case kMaxPool: forEachPlane(*e, s, channels, maxPoolForwardTask); break;
+      case kAveragePool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? averageTilesTask : poolForwardTask); break;
+      case kMaxPool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? maxPoolTilesTask : maxPoolForwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
     }
   }

@@ -5,6 +5,7 @@
 
 #include "batch-norm.h"
 #include "pool.h"
+#include "tiles.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -203,9 +204,69 @@ inline void maxPoolForwardTask(void* context, int task, int) {
       *y++ = largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); });
 }
 
-// Floats of scratch that backward needs: view(in) and its gradient, one channel of one block.
-inline int64_t maxPoolScratch(const Executor& e, const Step& s) {
-  return 2 * positions(e.tensors[s.inputs[0]]) * LANES;
+// All that the windows over a lane's tile read, in the tile's coordinates.
+INLINE TileRegion windowsOf(const Executor& e, const Step& s) {
+  const Tensor& out = e.tensors[s.output];
+  return {{-s.padH, (out.height - 1) * s.stride - s.padH + s.kernelH},
+          {-s.padW, (out.width - 1) * s.stride - s.padW + s.kernelW}};
+}
+
+// The average of all of an image, in each of its lanes.
+inline void averageImage(const Executor& e, const Tensor& in, int block, int channel, V* y) {
+  const View view = viewOf(e, in, block, channel);
+  const TileMap map = tileMap(e, in);
+  const V* x = plane(e.activations, in.offset, in, block, channel);
+  V sum{};
+  for (int r = 0; r < in.height; r++)
+    for (int q = 0; q < in.width; q++) sum += choose(map.hasRow(r) & map.hasColumn(q), view(*x++), V{});
+  *y = sumTiles(e, sum) * splat(1.0f / float(imagePositions(in)));
+}
+
+inline void averageTilesTask(void* context, int task, int worker) {
+  PlaneTask& job = *static_cast<PlaneTask*>(context);
+  Executor& e = *job.e;
+  const Step& s = *job.s;
+  int block = task / job.channels, c = task % job.channels;
+  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  V* y = plane(e.activations, out.offset, out, block, c);
+  if (s.kernelH == in.imageHeight && s.kernelW == in.imageWidth) return averageImage(e, in, block, c, y);
+  const TileRegion region = windowsOf(e, s);
+  V* x = (V*)e.scratch[worker];
+  fillTile(e, in, block, c, region, V{}, x);
+  const V scale = splat(1.0f / float(s.kernelH * s.kernelW));
+  for (int r = 0; r < out.height; r++)
+    for (int q = 0; q < out.width; q++) {
+      V sum{};
+      for (int ky = 0; ky < s.kernelH; ky++)
+        for (int kx = 0; kx < s.kernelW; kx++) sum += x[(r * s.stride + ky) * region.columns.count() + q * s.stride + kx];
+      *y++ = sum * scale;
+    }
+}
+
+inline void maxPoolTilesTask(void* context, int task, int worker) {
+  PlaneTask& job = *static_cast<PlaneTask*>(context);
+  Executor& e = *job.e;
+  const Step& s = *job.s;
+  int block = task / job.channels, c = task % job.channels;
+  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  const TileRegion region = windowsOf(e, s);
+  V* x = (V*)e.scratch[worker];
+  fillTile(e, in, block, c, region, splat(-__builtin_inff()), x);
+  V* y = plane(e.activations, out.offset, out, block, c);
+  for (int r = 0; r < out.height; r++)
+    for (int q = 0; q < out.width; q++) {
+      const int top = r * s.stride, left = q * s.stride;
+      *y++ = largest({top, top + s.kernelH, left, left + s.kernelW}, region.columns.count(), [&](int i) { return x[i]; });
+    }
+}
+
+// Floats of scratch that a step needs: what the windows of a tile read, or in backward view(in) and its gradient, one
+// channel of one block.
+inline int64_t poolScratch(const Executor& e, const Step& s) {
+  if (s.kind != kMaxPool && s.kind != kAveragePool) return 0;
+  if (e.training) return s.kind == kMaxPool ? 2 * positions(e.tensors[s.inputs[0]]) * LANES : 0;
+  const TileRegion region = windowsOf(e, s);
+  return tilesOf(e) > 1 ? int64_t(region.rows.count()) * region.columns.count() * LANES : 0;
 }
 
 // Each window hands its gradient to the first of its largest values.
@@ -343,14 +404,14 @@ inline void lossForwardTask(void* context, int block, int) {
   const Step& s = *job.s;
   const Tensor& in = e.tensors[s.inputs[0]];
   const float* x = (const float*)plane(e.activations, in.offset, in, block, 0);
-  for (int lane = 0, n = imagesInBlock(e, block), first = firstImage(e, block); lane < n; lane++) {
-    Logits logits = logitsOf(x + lane, s.classes);
+  for (int image = 0, n = imagesInBlock(e, block), first = firstImage(e, block); image < n; image++) {
+    Logits logits = logitsOf(x + image * tilesOf(e), s.classes);
     double loss = 0, logSum = logits.top + std::log(logits.sum);
     for (int k = 0; k < s.classes; k++) {
-      double t = target(s, k, e.labels[first + lane]);
+      double t = target(s, k, e.labels[first + image]);
       if (t > 0) loss += t * (logSum - logits[k]);
     }
-    e.losses[first + lane] = loss;
+    e.losses[first + image] = loss;
   }
 }
 

@@ -2,16 +2,12 @@
 // results that live in scratch only.
 #pragma once
 #include "batch-norm.h"
+#include "tiles.h"
 
 namespace igc {
 namespace IGC_ISA {
 namespace {
 
-// Rows of a map, the last excluded; may reach beyond it, where there are zeros.
-struct Rows {
-  int lo, hi;
-  INLINE int count() const { return hi - lo; }
-};
 INLINE Rows inputRows(const Conv& c, Rows out) {
   return {out.lo * c.stride - c.padH, (out.hi - 1) * c.stride - c.padH + c.kernelH};
 }
@@ -48,6 +44,7 @@ INLINE Rows gradientRows(const Conv& c, Rows out) {
 // A channel's rows, padded to `cols`, through its view.
 inline void fillInput(const Executor& e, const Conv& c, const Tensor& in, int block, int channel, Rows rows, int cols,
                       V* dst) {
+  if (c.tiled) return fillTile(e, in, block, channel, {rows, {-c.padW, cols - c.padW}}, V{}, dst);
   View view = viewOf(e, in, block, channel);
   const V* src = plane(e.activations, in.offset, in, block, channel);
   for (int y = rows.lo; y < rows.hi; y++, dst += cols) {

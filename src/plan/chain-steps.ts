@@ -5,7 +5,14 @@
  */
 import type { Draft } from './draft-steps.ts';
 import type { LogicalTensor } from './memory.ts';
-import { type ConvStep, type FleetingConvolution, plainView, type Step } from './plan.ts';
+import {
+  type ConvStep,
+  type Convolution,
+  type FleetingConvolution,
+  type Grid,
+  plainView,
+  type Step,
+} from './plan.ts';
 
 /**
  * Rows of the inner results that strips of a chain may compute twice, summed over its convolutions: beyond that
@@ -13,11 +20,16 @@ import { type ConvStep, type FleetingConvolution, plainView, type Step } from '.
  */
 const mostRepeatedRows = 4;
 
+export interface ChainOptions {
+  readonly training: boolean;
+  readonly grid: Grid;
+}
+
 /** Merges the convolutions of each block; in inference also moves views to where values are made. */
-export function chainSteps(draft: Draft, { training }: { readonly training: boolean }): Draft {
+export function chainSteps(draft: Draft, { training, grid }: ChainOptions): Draft {
   const tensors = [...draft.tensors];
   const steps = training ? draft.steps : draft.steps.map((step) => finishAtOnce(step, tensors));
-  return dropUnused({ tensors, steps: mergeConvolutions(tensors, steps) });
+  return dropUnused({ tensors, steps: mergeConvolutions(tensors, steps, grid) });
 }
 
 /** A convolution that stores what its readers see; changes the output's view. */
@@ -28,13 +40,18 @@ function finishAtOnce(step: Step, tensors: LogicalTensor[]): Step {
   return { ...step, after: tensor.read };
 }
 
-function mergeConvolutions(tensors: readonly LogicalTensor[], steps: readonly Step[]): Step[] {
+function mergeConvolutions(
+  tensors: readonly LogicalTensor[],
+  steps: readonly Step[],
+  grid: Grid,
+): Step[] {
   const readers = new Map<number, number>();
   for (const { inputs } of steps) {
     for (const id of inputs) readers.set(id, (readers.get(id) ?? 0) + 1);
   }
   const merged: Step[] = [];
   const output = steps.at(-1)!.output;
+  const cut = grid.rows * grid.columns > 1;
   for (const step of steps) {
     const producer = merged.at(-1);
     const fleeting = step.inputs[0]!;
@@ -47,11 +64,17 @@ function mergeConvolutions(tensors: readonly LogicalTensor[], steps: readonly St
       tensors[fleeting]!.read.bn < 0 &&
       blockOf(step.path) !== undefined &&
       blockOf(step.path) === blockOf(producer.path) &&
+      !(cut && readsNeighbours(step)) &&
       repeatedRows(producer) + step.kernelH - 1 <= mostRepeatedRows;
     if (joins) merged[merged.length - 1] = join(producer, step, tensors[fleeting]!);
     else merged.push(step);
   }
   return merged;
+}
+
+/** What lies beyond a tile is read from stored tensors only. */
+function readsNeighbours({ kernelH, kernelW, padH, padW }: Convolution): boolean {
+  return Math.max(kernelH, kernelW) > 1 || Math.max(padH, padW) > 0;
 }
 
 /** The block that a primary or secondary convolution belongs to (spec/igc-block.ts names them so). */
@@ -66,13 +89,12 @@ function repeatedRows({ before, kernelH }: ConvStep): number {
 
 function join(producer: ConvStep, step: ConvStep, between: LogicalTensor): ConvStep {
   const { kind, inputs, output, inputGradients, before, after, ...own } = producer;
-  const { height, width, read } = between;
+  const { tile, read } = between;
   // In inference the view has moved to `after` already, in training it is at most a ReLU.
   const last: FleetingConvolution = {
     ...own,
     after: { bn: after.bn, relu: after.relu || read.relu },
-    height,
-    width,
+    ...tile,
   };
   return { ...step, inputs, before: [...before, last] };
 }

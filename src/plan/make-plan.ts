@@ -6,6 +6,7 @@ import { type Draft, draftSteps } from './draft-steps.ts';
 import { type LogicalTensor, placeTensors } from './memory.ts';
 import { layOutParameters, type ParameterLayout } from './parameters.ts';
 import type { InputGradient, Plan, Step } from './plan.ts';
+import { cutIntoTiles, wholeImages } from './tiles.ts';
 
 /** What a plan is for. */
 export interface PlanOptions {
@@ -23,6 +24,8 @@ export interface PlanOptions {
   readonly fuse?: boolean;
   /** Fold on where `fuse` does: a block's convolutions in one step (kernel sets with `chains`); default false. */
   readonly chains?: boolean;
+  /** In inference, cut the images of a batch that leaves half of the lanes free into tiles; default true. */
+  readonly tiles?: boolean;
   /** Keep the gradient of the network's input (tests, saliency); default false. */
   readonly inputGradient?: boolean;
   /** Elements left free between tensors, a multiple of `lanes`, for tests of overruns; default 0. */
@@ -37,9 +40,13 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   checkBatch(batch, replicas);
   const layout = layOutParameters(graph, epsilon);
   const { fuse = true, smoothing = 0 } = options;
+  const images = batch / replicas;
   const folded = draftSteps(graph, layout, { fuse, smoothing });
-  const draft = fuse && options.chains ? chainSteps(folded, { training }) : folded;
-  if (training) checkStatistics(draft, layout, batch / replicas);
+  const cut = options.tiles ?? true;
+  const { grid, ...tiled } =
+    training || !cut ? { ...folded, grid: wholeImages } : cutIntoTiles(folded, { images, lanes });
+  const draft = fuse && options.chains ? chainSteps(tiled, { training, grid }) : tiled;
+  if (training) checkStatistics(draft, layout, images);
   const inputTensor = 0;
   const steps = training
     ? withInputGradients(draft, inputTensor, options.inputGradient ?? false)
@@ -47,7 +54,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const last = steps.at(-1);
   if (!last) throw internalError('a plan needs at least one step');
   const output = last.output;
-  const blocksPerReplica = Math.ceil(batch / replicas / lanes);
+  const blocksPerReplica = Math.ceil((images * grid.rows * grid.columns) / lanes);
   const places = placeTensors(draft.tensors, steps, {
     elementsPerPosition: replicas * blocksPerReplica * lanes,
     lanes,
@@ -61,6 +68,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
     batch,
     replicas,
     lanes,
+    grid,
     blocksPerReplica,
     ...places,
     parameters: layout.parameters,
