@@ -50,6 +50,11 @@ INLINE int turned(const Executor& e, const Step& s, int block) {
 
 INLINE int64_t groupWeights(const Conv& c) { return int64_t(perOut(c)) * perIn(c) * c.kernelH * c.kernelW; }
 
+INLINE void takePart(StripConv& k, int outputs, int part, int parts) {
+  k.fromBlock = outputBlocks(outputs) * part / parts;
+  k.toBlock = outputBlocks(outputs) * (part + 1) / parts;
+}
+
 // Group g over padded scratch.
 INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channel, int cols) {
   StripConv k{};
@@ -115,6 +120,18 @@ INLINE void fillGroup(const Executor& e, const Conv& c, const Tensor& in, int bl
   for (int i = 0; i < n; i++) channel[i] = int(c.sourceOf[g * n + i] * plane);
 }
 
+// The same where images are cut into tiles.
+INLINE void fillGroupTiles(const Executor& e, const Conv& c, const Tensor& in, int block, int g, const TileRuns& runs,
+                           int64_t stride, V* x, int* channel) {
+  const int n = perIn(c);
+  const V* maps = plane(e.activations, in.offset, in, block, 0);
+  for (int u = 0; u < c.sourceCount[g]; u++) {
+    const int source = c.sources[g * n + u];
+    fillTile(runs, viewOf(e, in, block, source), maps + source * in.plane, V{}, x + u * stride);
+  }
+  for (int i = 0; i < n; i++) channel[i] = int(c.sourceOf[g * n + i] * stride);
+}
+
 inline void clearPadding(const Conv& c, const Planes& to) {
   Rows real = inside(to.rows, c.inHeight);
   for (int channel = 0; channel < c.inChannels; channel++) {
@@ -170,11 +187,12 @@ inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Row
 struct ConvPlace {
   int block, g0, g1, strip;
   Rows rows;
+  int part;  // of a group's outputs
 };
 INLINE ConvPlace convPlace(const Conv& c, int task, int strips, int rows, int chunk) {
   int chunks = ceilDiv(c.groups, chunk), k = task / strips % chunks, strip = task % strips;
   return {task / strips / chunks, k * chunk, minimum(c.groups, (k + 1) * chunk), strip,
-          {strip * rows, minimum(c.outHeight, (strip + 1) * rows)}};
+          {strip * rows, minimum(c.outHeight, (strip + 1) * rows)}, 0};
 }
 
 inline void convForwardTask(void* context, int task, int worker) {
@@ -184,7 +202,8 @@ inline void convForwardTask(void* context, int task, int worker) {
   const int last = s.convCount - 1;
   const Conv& c = s.convs[last];
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
-  ConvPlace p = convPlace(c, task, s.stripsForward, s.rowsForward, s.chunkForward);
+  ConvPlace p = convPlace(c, task / s.partsForward, s.stripsForward, s.rowsForward, s.chunkForward);
+  p.part = task % s.partsForward;
   p.block = turned(e, s, p.block);
   int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
   const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
@@ -195,8 +214,14 @@ inline void convForwardTask(void* context, int task, int worker) {
   Rows need = inputRows(c, p.rows);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
   if (last > 0) from = innerInput(e, s, p.block, last, need, channel, at, Requests{});
-  const bool flat = pointwise(c);
+  const bool flat = pointwise(c), direct = last == 0 && flat && in.bn < 0 && !in.relu;
+  if (direct) {
+    V* map = plane(e.activations, in.offset, in, p.block, 0) + int64_t(p.rows.lo) * in.width;
+    from = {map, in.plane, p.rows, in.width};
+  }
   const int height = flat ? 1 : count, width = flat ? count * out.width : out.width;
+  TileRuns runs{};
+  if (c.tiled) runs = tileRuns(e, in, inputRegion(c, need), at + inputs * planeOf(c, need));
   for (int g = p.g0; g < p.g1; g++) {
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
     TensorStore store{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
@@ -204,17 +229,20 @@ inline void convForwardTask(void* context, int task, int worker) {
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
-    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
+    if (last == 0 && !c.tiled) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
     if (kind != kScratch) {
       StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
+      takePart(strip, outputs, p.part, s.partsForward);
       strip.requests = &requests;
       if (kind == kMap) convolve<kMap>(strip, outputs, height, width, store);
       else convolve<kSeenMap>(strip, outputs, height, width, store);
     } else {
-      if (last == 0) fillGroup(e, c, in, p.block, g, need, at, channel);
+      if (c.tiled) fillGroupTiles(e, c, in, p.block, g, runs, planeOf(c, need), at, channel);
+      else if (last == 0 && !direct) fillGroup(e, c, in, p.block, g, need, at, channel);
       else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
       StripConv strip = scratchConv(c, g, from.at, channel, from.cols);
       strip.requests = &requests;
+      takePart(strip, outputs, p.part, s.partsForward);
       convolve<kScratch>(strip, outputs, height, width, store);
     }
     if (!bn) continue;
@@ -478,7 +506,7 @@ inline void biasGradient(Executor& e, const Step& s, const Conv& c) {
 
 // Tasks of one block.
 INLINE int forwardTasks(const Step& s) {
-  return ceilDiv(s.convs[s.convCount - 1].groups, s.chunkForward) * s.stripsForward;
+  return ceilDiv(s.convs[s.convCount - 1].groups, s.chunkForward) * s.stripsForward * s.partsForward;
 }
 INLINE int backwardTasks(const Conv& c) { return ceilDiv(c.groups, c.chunk) * c.strips; }
 

@@ -61,7 +61,7 @@ struct Step {
   Conv* convs;       // all but the last one's results live in scratch only
   int convCount;
   int widest;        // most inputs of a group
-  int rowsForward, stripsForward, chunkForward;
+  int rowsForward, stripsForward, chunkForward, partsForward;  // partsForward: tasks of a group's outputs
   int kernelH, kernelW, stride, padH, padW;  // pools
   int* map;          // permute
   int bn, relu, classes;  // batch norm on its own, add, loss

@@ -69,6 +69,7 @@ struct StripConv {
   const float *scale, *shift;
   const int* source;         // [I] channels
   Requests* requests;        // or null
+  int fromBlock, toBlock;    // blocks of outputs; toBlock 0: all
 };
 
 // Outputs of block k when n outputs are dealt into blocks as evenly as possible.
@@ -213,6 +214,10 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
   constexpr int P = OB > 2 ? kPixelsWide : kPixelsNarrow;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
+  if (P > 2 && INPUT == kScratch && whole + P / 2 <= end) {
+    tiles<OB, P / 2, INPUT>(k, w, o, r, whole, whole + P / 2, out);
+    whole += P / 2;
+  }
   if (whole < end) tiles<OB, 1, INPUT>(k, w, o, r, whole, end, out);
 }
 
@@ -224,12 +229,12 @@ INLINE int64_t convolveCalls(int outputs, int rows, int cols) {
 // All outputs of a group over rows x cols.
 template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
-  int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs);
+  const int taps = k.inputs * k.kernelH * k.kernelW, count = k.toBlock > 0 ? k.toBlock : outputBlocks(outputs);
   for (int r = 0; r < rows; r++) {
     for (int c = 0; c < cols; c += kChunk) {
       int end = minimum(cols, c + kChunk);
-      const float* w = k.weights;
-      for (int b = 0; b < count; b++) {
+      const float* w = k.weights + int64_t(taps) * blockStart(outputs, k.fromBlock);
+      for (int b = k.fromBlock; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
         if (k.requests) k.requests->ask();
         switch (width) {

@@ -211,6 +211,14 @@ INLINE TileRegion windowsOf(const Executor& e, const Step& s) {
           {-s.padW, (out.width - 1) * s.stride - s.padW + s.kernelW}};
 }
 
+// A channel's region at `memory`.
+INLINE const V* filledTile(const Executor& e, const Tensor& in, int block, int channel, const TileRegion& region, V outside,
+                           V* memory) {
+  const TileRuns runs = tileRuns(e, in, region, memory + region.positions());
+  fillTile(runs, viewOf(e, in, block, channel), plane(e.activations, in.offset, in, block, channel), outside, memory);
+  return memory;
+}
+
 // The average of all of an image, in each of its lanes.
 inline void averageImage(const Executor& e, const Tensor& in, int block, int channel, V* y) {
   const View view = viewOf(e, in, block, channel);
@@ -231,8 +239,7 @@ inline void averageTilesTask(void* context, int task, int worker) {
   V* y = plane(e.activations, out.offset, out, block, c);
   if (s.kernelH == in.imageHeight && s.kernelW == in.imageWidth) return averageImage(e, in, block, c, y);
   const TileRegion region = windowsOf(e, s);
-  V* x = (V*)e.scratch[worker];
-  fillTile(e, in, block, c, region, V{}, x);
+  const V* x = filledTile(e, in, block, c, region, V{}, (V*)e.scratch[worker]);
   const V scale = splat(1.0f / float(s.kernelH * s.kernelW));
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++) {
@@ -250,8 +257,7 @@ inline void maxPoolTilesTask(void* context, int task, int worker) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   const TileRegion region = windowsOf(e, s);
-  V* x = (V*)e.scratch[worker];
-  fillTile(e, in, block, c, region, splat(-__builtin_inff()), x);
+  const V* x = filledTile(e, in, block, c, region, splat(-__builtin_inff()), (V*)e.scratch[worker]);
   V* y = plane(e.activations, out.offset, out, block, c);
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++) {
@@ -266,7 +272,7 @@ inline int64_t poolScratch(const Executor& e, const Step& s) {
   if (s.kind != kMaxPool && s.kind != kAveragePool) return 0;
   if (e.training) return s.kind == kMaxPool ? 2 * positions(e.tensors[s.inputs[0]]) * LANES : 0;
   const TileRegion region = windowsOf(e, s);
-  return tilesOf(e) > 1 ? int64_t(region.rows.count()) * region.columns.count() * LANES : 0;
+  return tilesOf(e) > 1 ? (region.positions() + runVectors(e.tensors[s.inputs[0]], region)) * LANES : 0;
 }
 
 // Each window hands its gradient to the first of its largest values.

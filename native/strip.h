@@ -41,10 +41,12 @@ INLINE Rows gradientRows(const Conv& c, Rows out) {
           maximum(in.hi - 1 + c.padH, (out.hi - 1) * c.stride) + 1};
 }
 
+// What a convolution reads for rows of its input, in each lane's tile.
+INLINE TileRegion inputRegion(const Conv& c, Rows rows) { return {rows, {-c.padW, inputCols(c) - c.padW}}; }
+
 // A channel's rows, padded to `cols`, through its view.
 inline void fillInput(const Executor& e, const Conv& c, const Tensor& in, int block, int channel, Rows rows, int cols,
                       V* dst) {
-  if (c.tiled) return fillTile(e, in, block, channel, {rows, {-c.padW, cols - c.padW}}, V{}, dst);
   View view = viewOf(e, in, block, channel);
   const V* src = plane(e.activations, in.offset, in, block, channel);
   for (int y = rows.lo; y < rows.hi; y++, dst += cols) {

@@ -42,7 +42,6 @@ INLINE int floorDiv(int a, int b) { return a >= 0 ? a / b : -((b - 1 - a) / b); 
 struct TileMap {
   VI row, column;
   int height, width;
-  bool whole;  // the tiles cover the image and nothing else
   // Lanes that have row y (column x) of their tile's coordinates, which may lie in a neighbour, in the image.
   INLINE VI hasRow(int y) const {
     VI at = row + y;
@@ -55,37 +54,76 @@ struct TileMap {
 };
 INLINE TileMap tileMap(const Executor& e, const Tensor& t) {
   const VI tile = laneNumbers() & (tilesOf(e) - 1), row = tile >> __builtin_ctz(e.gridColumns), column = tile & (e.gridColumns - 1);
-  return {row * t.height, column * t.width, t.imageHeight, t.imageWidth,
-          e.gridRows * t.height == t.imageHeight && e.gridColumns * t.width == t.imageWidth};
+  return {row * t.height, column * t.width, t.imageHeight, t.imageWidth};
 }
 
-// A channel's rows and columns in the coordinates of each lane's tile, through its view; `outside` where there is no
-// image.
+// Rows and columns in the coordinates of each lane's tile.
 struct TileRegion {
   Rows rows, columns;
+  INLINE int64_t positions() const { return int64_t(rows.count()) * columns.count(); }
 };
-inline void fillTile(const Executor& e, const Tensor& in, int block, int channel, TileRegion region, V outside, V* dst) {
-  const View view = viewOf(e, in, block, channel);
-  const V* src = plane(e.activations, in.offset, in, block, channel);
-  const TileMap map = tileMap(e, in);
-  const VI lanes = laneNumbers();
+
+// Pixels of a region's row that come from the same lanes: `count` of a map from `source` on, lane l from lane from[l],
+// where `there` says so.
+struct TileRun {
+  VI from, there;
+  int64_t source;
+  int count;
+  bool moves;  // else they lie in their own lanes, all of them
+};
+
+// Runs that a region of a map is made of, row by row: what is the same for all channels is worked out once.
+struct TileRuns {
+  TileRun* run;
+  int count;
+};
+INLINE bool sameLanes(VI a, VI b) {
+  const VI differ = a ^ b;
+  int any = 0;
+  for (int i = 0; i < LANES; i++) any |= differ[i];
+  return any == 0;
+}
+
+// A row has at most 2 runs for each tile that it touches.
+INLINE int64_t mostRuns(const Tensor& t, const TileRegion& region) {
+  const int right = floorDiv(region.columns.hi - 1, t.width) + 1, left = floorDiv(region.columns.lo, t.width);
+  return int64_t(region.rows.count()) * (right - left) * 2;
+}
+INLINE int64_t runVectors(const Tensor& t, const TileRegion& region) {
+  return mostRuns(t, region) * ceilDiv(int(sizeof(TileRun)), int(sizeof(V)));
+}
+
+inline TileRuns tileRuns(const Executor& e, const Tensor& t, const TileRegion& region, void* memory) {
+  const TileMap map = tileMap(e, t);
+  const VI lanes = laneNumbers(), all = lanes == lanes;
+  TileRun* at = (TileRun*)memory;
   for (int y = region.rows.lo; y < region.rows.hi; y++) {
-    const int down = floorDiv(y, in.height);
-    const V* row = src + int64_t(y - down * in.height) * in.width;
+    const int down = floorDiv(y, t.height);
+    const int64_t row = int64_t(y - down * t.height) * t.width;
     const VI rowThere = map.hasRow(y);
     for (int x = region.columns.lo; x < region.columns.hi;) {
-      const int right = floorDiv(x, in.width), first = right * in.width;
-      const int end = minimum(region.columns.hi, first + in.width), shift = down * e.gridColumns + right;
-      if (down == 0 && right == 0 && map.whole) {
-        for (; x < end; x++) *dst++ = view(row[x]);
-        continue;
-      }
-      const VI from = lanes + shift;
-      for (; x < end; x++) {
-        V v = shift == 0 ? row[x - first] : pickLanes(row[x - first], from);
-        *dst++ = choose(rowThere & map.hasColumn(x), view(v), outside);
-      }
+      const int right = floorDiv(x, t.width), first = right * t.width, shift = down * e.gridColumns + right;
+      const VI there = rowThere & map.hasColumn(x);
+      TileRun run{lanes + shift, there, row + x - first, 1, shift != 0 || !sameLanes(there, all)};
+      const int end = minimum(region.columns.hi, first + t.width);
+      while (++x < end && sameLanes(rowThere & map.hasColumn(x), there)) run.count++;
+      *at++ = run;
     }
+  }
+  return {(TileRun*)memory, int(at - (TileRun*)memory)};
+}
+
+// A channel's region through its view; `outside` where there is no image.
+inline void fillTile(const TileRuns& runs, const View& view, const V* map, V outside, V* dst) {
+  const bool plain = !view.affine && !view.relu;
+  for (int r = 0; r < runs.count; r++) {
+    const TileRun& run = runs.run[r];
+    const V* from = map + run.source;
+    if (!run.moves) for (int i = 0; i < run.count; i++) dst[i] = plain ? from[i] : view(from[i]);
+    else for (int i = 0; i < run.count; i++) {
+      dst[i] = choose(run.there, pickLanes(plain ? from[i] : view(from[i]), run.from), outside);
+    }
+    dst += run.count;
   }
 }
 

@@ -7,7 +7,6 @@ import type { Draft } from './draft-steps.ts';
 import type { LogicalTensor } from './memory.ts';
 import {
   type ConvStep,
-  type Convolution,
   type FleetingConvolution,
   type Grid,
   plainView,
@@ -22,6 +21,10 @@ const mostRepeatedRows = 4;
 
 export interface ChainOptions {
   readonly training: boolean;
+  /**
+   * With more than one tile nothing is merged: a small batch's maps stay in the cache anyway, and steps of one
+   * convolution have more tasks.
+   */
   readonly grid: Grid;
 }
 
@@ -29,7 +32,8 @@ export interface ChainOptions {
 export function chainSteps(draft: Draft, { training, grid }: ChainOptions): Draft {
   const tensors = [...draft.tensors];
   const steps = training ? draft.steps : draft.steps.map((step) => finishAtOnce(step, tensors));
-  return dropUnused({ tensors, steps: mergeConvolutions(tensors, steps, grid) });
+  if (grid.rows * grid.columns > 1) return { tensors, steps };
+  return dropUnused({ tensors, steps: mergeConvolutions(tensors, steps) });
 }
 
 /** A convolution that stores what its readers see; changes the output's view. */
@@ -40,18 +44,13 @@ function finishAtOnce(step: Step, tensors: LogicalTensor[]): Step {
   return { ...step, after: tensor.read };
 }
 
-function mergeConvolutions(
-  tensors: readonly LogicalTensor[],
-  steps: readonly Step[],
-  grid: Grid,
-): Step[] {
+function mergeConvolutions(tensors: readonly LogicalTensor[], steps: readonly Step[]): Step[] {
   const readers = new Map<number, number>();
   for (const { inputs } of steps) {
     for (const id of inputs) readers.set(id, (readers.get(id) ?? 0) + 1);
   }
   const merged: Step[] = [];
   const output = steps.at(-1)!.output;
-  const cut = grid.rows * grid.columns > 1;
   for (const step of steps) {
     const producer = merged.at(-1);
     const fleeting = step.inputs[0]!;
@@ -64,17 +63,11 @@ function mergeConvolutions(
       tensors[fleeting]!.read.bn < 0 &&
       blockOf(step.path) !== undefined &&
       blockOf(step.path) === blockOf(producer.path) &&
-      !(cut && readsNeighbours(step)) &&
       repeatedRows(producer) + step.kernelH - 1 <= mostRepeatedRows;
     if (joins) merged[merged.length - 1] = join(producer, step, tensors[fleeting]!);
     else merged.push(step);
   }
   return merged;
-}
-
-/** What lies beyond a tile is read from stored tensors only. */
-function readsNeighbours({ kernelH, kernelW, padH, padW }: Convolution): boolean {
-  return Math.max(kernelH, kernelW) > 1 || Math.max(padH, padW) > 0;
 }
 
 /** The block that a primary or secondary convolution belongs to (spec/igc-block.ts names them so). */
