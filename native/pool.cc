@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -22,6 +23,9 @@ inline void relax() {
 }
 // Between the loops of one step workers spin (tens of microseconds); between steps they sleep.
 constexpr int kSpins = 4000;
+// Of a ticket: more than tasks and workers together.
+constexpr int kNumberBits = 32;
+constexpr uint64_t kNumber = (uint64_t(1) << kNumberBits) - 1;
 }  // namespace
 
 struct Pool {
@@ -35,15 +39,18 @@ struct Pool {
   std::atomic<bool> stop{false};
   Task task = nullptr;
   void* context = nullptr;
-  int count = 0;
-  std::atomic<int> next{0};
-  std::atomic<int> busy{0};
+  // The next task's number, and above it how many there are: taken together, so that a worker that comes too late for
+  // a loop sees that it is over, or takes part in the next one; nobody waits for those who did nothing.
+  std::atomic<uint64_t> tickets{0};
+  std::atomic<int> done{0};
 
   void drain(int worker) {
     for (;;) {
-      int i = next.fetch_add(1, std::memory_order_relaxed);
+      uint64_t ticket = tickets.fetch_add(1, std::memory_order_acq_rel);
+      int i = int(ticket & kNumber), count = int(ticket >> kNumberBits);
       if (i >= count) return;
       task(context, i, worker);
+      done.fetch_add(1, std::memory_order_release);
     }
   }
 
@@ -64,7 +71,6 @@ struct Pool {
       if (stop.load()) return;
       seen = generation.load(std::memory_order_acquire);
       drain(worker);
-      busy.fetch_sub(1, std::memory_order_release);
     }
   }
 };
@@ -98,9 +104,8 @@ void parallelFor(Pool* pool, int count, Task task, void* context) {
   }
   pool->task = task;
   pool->context = context;
-  pool->count = count;
-  pool->next.store(0, std::memory_order_relaxed);
-  pool->busy.store(pool->threads - 1, std::memory_order_relaxed);
+  pool->done.store(0, std::memory_order_relaxed);
+  pool->tickets.store(uint64_t(count) << kNumberBits, std::memory_order_release);
   pool->generation.fetch_add(1);
   if (pool->sleeping.load() > 0) {
     { std::lock_guard<std::mutex> lock(pool->mutex); }
@@ -108,7 +113,7 @@ void parallelFor(Pool* pool, int count, Task task, void* context) {
   }
   pool->drain(0);
   int spins = 0;
-  while (pool->busy.load(std::memory_order_acquire) > 0) {
+  while (pool->done.load(std::memory_order_acquire) < count) {
     if (++spins < 20000) relax();
     else std::this_thread::yield();
   }
