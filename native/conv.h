@@ -20,6 +20,7 @@ constexpr int64_t kScratchBytes = 320 * 1024;
 constexpr int64_t kFirstScratchBytes = 768 * 1024;  // backward of a first convolution
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
 constexpr int kMaxConvs = 40;
+constexpr int64_t kAskBytes = 512 * 1024;  // a block's map that small is in the cache already
 
 INLINE int perIn(const Conv& c) { return c.inChannels / c.groups; }
 INLINE int perOut(const Conv& c) { return c.outChannels / c.groups; }
@@ -124,11 +125,7 @@ INLINE void fillGroup(const Executor& e, const Conv& c, const Tensor& in, int bl
 INLINE void fillGroupTiles(const Executor& e, const Conv& c, const Tensor& in, int block, int g, const TileRuns& runs,
                            int64_t stride, V* x, int* channel) {
   const int n = perIn(c);
-  const V* maps = plane(e.activations, in.offset, in, block, 0);
-  for (int u = 0; u < c.sourceCount[g]; u++) {
-    const int source = c.sources[g * n + u];
-    fillTile(runs, viewOf(e, in, block, source), maps + source * in.plane, V{}, x + u * stride);
-  }
+  fillTiles(e, in, block, runs, c.sources + g * n, c.sourceCount[g], V{}, x, stride);
   for (int i = 0; i < n; i++) channel[i] = int(c.sourceOf[g * n + i] * stride);
 }
 
@@ -220,6 +217,7 @@ inline void convForwardTask(void* context, int task, int worker) {
     from = {map, in.plane, p.rows, in.width};
   }
   const int height = flat ? 1 : count, width = flat ? count * out.width : out.width;
+  const bool asks = last == 0 && !c.tiled && in.plane * in.channels * int64_t(sizeof(V)) > kAskBytes;
   TileRuns runs{};
   if (c.tiled) runs = tileRuns(e, in, inputRegion(c, need), at + inputs * planeOf(c, need));
   for (int g = p.g0; g < p.g1; g++) {
@@ -229,7 +227,7 @@ inline void convForwardTask(void* context, int task, int worker) {
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
-    if (last == 0 && !c.tiled) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
+    if (asks) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
     if (kind != kScratch) {
       StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
       takePart(strip, outputs, p.part, s.partsForward);

@@ -215,7 +215,7 @@ INLINE TileRegion windowsOf(const Executor& e, const Step& s) {
 INLINE const V* filledTile(const Executor& e, const Tensor& in, int block, int channel, const TileRegion& region, V outside,
                            V* memory) {
   const TileRuns runs = tileRuns(e, in, region, memory + region.positions());
-  fillTile(runs, viewOf(e, in, block, channel), plane(e.activations, in.offset, in, block, channel), outside, memory);
+  fillTiles(e, in, block, runs, &channel, 1, outside, memory, 0);
   return memory;
 }
 

@@ -113,18 +113,39 @@ inline TileRuns tileRuns(const Executor& e, const Tensor& t, const TileRegion& r
   return {(TileRun*)memory, int(at - (TileRun*)memory)};
 }
 
-// A channel's region through its view; `outside` where there is no image.
-inline void fillTile(const TileRuns& runs, const View& view, const V* map, V outside, V* dst) {
-  const bool plain = !view.affine && !view.relu;
+// Where one region of `count` channels is read and written.
+struct TileChannels {
+  const V* map;        // channel 0
+  int64_t plane;
+  const int* channel;
+  int count;
+  V* dst;
+  int64_t stride;      // from one channel's region to the next's
+};
+
+// Regions through view(k), k the channel's number; `outside` where there is no image. Run by run, so that what is known
+// of a run stays in registers.
+template <class F>
+INLINE void fillTiles(const TileRuns& runs, const TileChannels& c, V outside, F view) {
+  V* to = c.dst;
   for (int r = 0; r < runs.count; r++) {
-    const TileRun& run = runs.run[r];
-    const V* from = map + run.source;
-    if (!run.moves) for (int i = 0; i < run.count; i++) dst[i] = plain ? from[i] : view(from[i]);
-    else for (int i = 0; i < run.count; i++) {
-      dst[i] = choose(run.there, pickLanes(plain ? from[i] : view(from[i]), run.from), outside);
+    const TileRun run = runs.run[r];
+    const V* map = c.map + run.source;
+    for (int k = 0; k < c.count; k++) {
+      const V* from = map + c.channel[k] * c.plane;
+      V* at = to + k * c.stride;
+      if (!run.moves) for (int i = 0; i < run.count; i++) at[i] = view(k, from[i]);
+      else for (int i = 0; i < run.count; i++) at[i] = choose(run.there, pickLanes(view(k, from[i]), run.from), outside);
     }
-    dst += run.count;
+    to += run.count;
   }
+}
+
+inline void fillTiles(const Executor& e, const Tensor& in, int block, const TileRuns& runs, const int* channels, int count,
+                      V outside, V* dst, int64_t stride) {
+  const TileChannels c{plane(e.activations, in.offset, in, block, 0), in.plane, channels, count, dst, stride};
+  if (in.bn < 0 && !in.relu) fillTiles(runs, c, outside, [](int, V x) { return x; });
+  else fillTiles(runs, c, outside, [&](int k, V x) { return viewOf(e, in, block, channels[k])(x); });
 }
 
 // The sum of an image's lanes, in each of them.
