@@ -217,7 +217,7 @@ inline void convForwardTask(void* context, int task, int worker) {
     from = {map, in.plane, p.rows, in.width};
   }
   const int height = flat ? 1 : count, width = flat ? count * out.width : out.width;
-  const bool asks = last == 0 && !c.tiled && in.plane * in.channels * int64_t(sizeof(V)) > kAskBytes;
+  const bool asks = last == 0 && in.plane * in.channels * int64_t(sizeof(V)) > kAskBytes;
   TileRuns runs{};
   if (c.tiled) runs = tileRuns(e, in, inputRegion(c, need), at + inputs * planeOf(c, need));
   for (int g = p.g0; g < p.g1; g++) {

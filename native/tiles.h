@@ -95,7 +95,7 @@ INLINE int64_t runVectors(const Tensor& t, const TileRegion& region) {
 
 inline TileRuns tileRuns(const Executor& e, const Tensor& t, const TileRegion& region, void* memory) {
   const TileMap map = tileMap(e, t);
-  const VI lanes = laneNumbers(), all = lanes == lanes;
+  const VI lanes = laneNumbers(), all = splatIndex(-1);
   TileRun* at = (TileRun*)memory;
   for (int y = region.rows.lo; y < region.rows.hi; y++) {
     const int down = floorDiv(y, t.height);
