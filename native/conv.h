@@ -241,6 +241,7 @@ inline void convForwardTask(void* context, int task, int worker) {
       StripConv strip = scratchConv(c, g, from.at, channel, from.cols);
       strip.requests = &requests;
       takePart(strip, outputs, p.part, s.partsForward);
+      strip.halves = !e.training;
       convolve<kScratch>(strip, outputs, height, width, store);
     }
     if (!bn) continue;

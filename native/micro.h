@@ -70,6 +70,7 @@ struct StripConv {
   const int* source;         // [I] channels
   Requests* requests;        // or null
   int fromBlock, toBlock;    // blocks of outputs; toBlock 0: all
+  bool halves;               // half a tile for what is left of a row: tiles of images are narrow
 };
 
 // Outputs of block k when n outputs are dealt into blocks as evenly as possible.
@@ -214,7 +215,7 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
   constexpr int P = OB > 2 ? kPixelsWide : kPixelsNarrow;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
-  if (P > 2 && INPUT == kScratch && whole + P / 2 <= end) {
+  if (P > 2 && INPUT == kScratch && k.halves && whole + P / 2 <= end) {
     tiles<OB, P / 2, INPUT>(k, w, o, r, whole, whole + P / 2, out);
     whole += P / 2;
   }
