@@ -11,9 +11,9 @@ const mayImport = {
   plan: ['core', 'draw', 'spec', 'theory'],
   kernels: ['core', 'spec', 'plan'],
   data: ['core'],
-  formats: ['core'],
+  formats: ['core', 'spec'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats'],
-  bench: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+  bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
   cli: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
 };
 

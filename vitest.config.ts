@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { execArgv } from './test/exec-argv.ts';
 
 /** Where .ci/run wants the counts; empty for people. */
 const report = process.env.IGCNET_TEST_REPORT;
@@ -9,6 +10,7 @@ export default defineConfig({
     exclude: ['test/slow/**'],
     testTimeout: 60_000,
     pool: 'forks',
+    execArgv,
     maxWorkers: '100%',
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },

@@ -1,12 +1,18 @@
 """The same networks in PyTorch, timed on request: the peer of `npm run bench`.
 
 Reads one JSON object per line from standard input, answers one per line:
-  {"do": "start", "spec": NetSpec, "batch": 64, "threads": 2}  ->  {"version": "1.13.0", "layouts": [...], "parameters": 155962}
-  {"do": "train" | "inference", "layout": "contiguous" | "channels_last", "steps": 3}  ->  {"ms": [...]}
+  {"do": "start", "spec": NetSpec, "batch": 64, "threads": 2}
+      ->  {"version": "1.13.0", "layouts": {"train": [...], "inference": [...]}, "parameters": 155962}
+  {"do": "train" | "inference", "layout": "contiguous", "steps": 3}  ->  {"ms": [...]} or {"error": "..."}
+  {"do": "memory"}  ->  {"peakBytes": ..., "startBytes": ...}: resident, now at most and before there was a network
+Layouts are contiguous and channels_last; and what torch's graph compilers make of it: compiled (torch.compile of
+2.x; inference with frozen weights), before it torchscript for inference. The first step of a layout compiles.
 Letters: L primary partitions, M channels per primary partition after the block.
 """
 
+import importlib
 import json
+import resource
 import sys
 import time
 
@@ -148,50 +154,90 @@ def network(spec):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c, spec["classes"]))
 
 
-LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+HAS_COMPILE = hasattr(torch, "compile")
+LAYOUTS = {
+    "train": ["contiguous", "channels_last"] + ["compiled"] * HAS_COMPILE,
+    "inference": ["contiguous", "channels_last", "compiled" if HAS_COMPILE else "torchscript"],
+}
 
 
 class Runner:
-    def __init__(self, spec, batch, layout):
+    """One network in one layout, for training or for inference."""
+
+    def __init__(self, spec, batch, what, layout):
         torch.manual_seed(0)
-        memory = LAYOUTS[layout]
+        memory = torch.channels_last if layout == "channels_last" else torch.contiguous_format
         shape = spec["input"]
-        self.net = network(spec).to(memory_format=memory)
-        self.optimizer = torch.optim.SGD(self.net.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True)
+        self.net = network(spec).to(memory_format=memory).train(what == "train")
         self.images = torch.randn(batch, shape["channels"], shape["height"], shape["width"]).contiguous(memory_format=memory)
         self.labels = torch.randint(0, spec["classes"], (batch,))
+        self.step = self.train if what == "train" else self.inference
+        if what == "train":
+            options = {"fused": True} if HAS_COMPILE else {}
+            self.optimizer = torch.optim.SGD(
+                self.net.parameters(), 0.001, 0.9, weight_decay=1e-4, nesterov=True, **options
+            )
+            self.loss = lambda: F.cross_entropy(self.net(self.images), self.labels)
+            self.run = torch.compile(self.loss) if layout == "compiled" else self.loss
+        elif layout == "compiled":
+            importlib.import_module("torch._inductor.config").freezing = True
+            self.run = torch.compile(self.net)
+        elif layout == "torchscript":
+            with torch.no_grad():
+                self.run = torch.jit.optimize_for_inference(torch.jit.trace(self.net, self.images))
+        else:
+            self.run = self.net
 
     def train(self):
         self.optimizer.zero_grad()
-        F.cross_entropy(self.net(self.images), self.labels).backward()
+        self.run().backward()
         self.optimizer.step()
 
     def inference(self):
-        with torch.inference_mode():
-            self.net(self.images)
+        with torch.no_grad():
+            self.run(self.images)
 
-    def time(self, what, steps):
-        self.net.train(what == "train")
+    def time(self, steps):
         times = []
         for _ in range(steps):
             start = time.perf_counter()
-            getattr(self, what)()
+            self.step()
             times.append((time.perf_counter() - start) * 1e3)
         return times
 
 
-def main():
-    runners = {}
-    for line in sys.stdin:
-        request = json.loads(line)
+def resident_bytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+class Peer:
+    def start(self, request):
+        torch.set_num_threads(request["threads"])
+        self.spec, self.batch, self.runners = request["spec"], request["batch"], {}
+        self.start_bytes = resident_bytes()
+        count = sum(tensor.numel() for tensor in network(self.spec).parameters())
+        return {"version": torch.__version__, "layouts": LAYOUTS, "parameters": count}
+
+    def time(self, what, layout, steps):
+        if (what, layout) not in self.runners:
+            self.runners[what, layout] = Runner(self.spec, self.batch, what, layout)
+        return {"ms": self.runners[what, layout].time(steps)}
+
+    def answer(self, request):
         if request["do"] == "start":
-            torch.set_num_threads(request["threads"])
-            runners = {name: Runner(request["spec"], request["batch"], name) for name in LAYOUTS}
-            count = sum(tensor.numel() for tensor in runners["contiguous"].net.parameters())
-            answer = {"version": torch.__version__, "layouts": list(LAYOUTS), "parameters": count}
-        else:
-            answer = {"ms": runners[request["layout"]].time(request["do"], request["steps"])}
-        print(json.dumps(answer), flush=True)
+            return self.start(request)
+        if request["do"] == "memory":
+            return {"peakBytes": resident_bytes(), "startBytes": self.start_bytes}
+        try:
+            return self.time(request["do"], request["layout"], request["steps"])
+        except Exception as error:  # a layout that torch cannot do is left out, with its reason
+            return {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
+
+
+def main():
+    peer = Peer()
+    for line in sys.stdin:
+        print(json.dumps(peer.answer(json.loads(line))), flush=True)
 
 
 main()

@@ -212,6 +212,39 @@ napi_value UpdateSgd(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// stepRuns(instance, backward?, out: Float64Array): nanoseconds of every step in the last pass, then its tasks
+napi_value StepRuns(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  auto* in = external<Instance>(env, a.v[0]);
+  const bool backward = number(env, a.v[1]) != 0;
+  const int64_t* times = backward ? in->e.backwardTimes : in->e.forwardTimes;
+  const int* tasks = backward ? in->e.backwardTasks : in->e.forwardTasks;
+  double* out = typedArray<double>(env, a.v[2]);
+  for (int i = 0; i < in->e.stepCount; i++) {
+    out[i] = double(times[i]);
+    out[in->e.stepCount + i] = tasks[i];
+  }
+  return nullptr;
+}
+
+// measureMachine(isa, pool, milliseconds, megabytes, out: Float64Array [FLOP/s, bytes read/s, bytes copied/s]);
+// without megabytes only the first
+napi_value MeasureMachine(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  const KernelTable* kernels = tableOf(text(env, a.v[0]));
+  Pool* pool = external<PoolHandle>(env, a.v[1])->pool.get();
+  int64_t floats = int64_t(number(env, a.v[3])) << 18;
+  double* out = typedArray<double>(env, a.v[4]);
+  Arena arena;
+  float *buffer = arena.make<float>(floats), *sinks = arena.make<float>(floats >> 14);
+  if (!buffer || !sinks) return fail(env, "memory: not enough to measure its bandwidth");
+  lockPool(pool);
+  out[0] = kernels->fmaRate(pool, int64_t(number(env, a.v[2]) * 1e6));
+  if (floats > 0) kernels->streamRates(pool, buffer, floats, sinks, out + 1, out + 2);
+  unlockPool(pool);
+  return nullptr;
+}
+
 // memory() -> [allocations so far, bytes held]
 napi_value Memory(napi_env env, napi_callback_info) {
   napi_value out, value;
@@ -230,7 +263,8 @@ NAPI_MODULE_INIT() {
   const struct { const char* name; napi_callback call; } functions[] = {
       {"isaLanes", IsaLanes}, {"createPool", CreatePool}, {"instantiate", Instantiate}, {"setBatch", SetBatch},
       {"prepare", Prepare}, {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
-      {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory}};
+      {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory},
+      {"stepRuns", StepRuns}, {"measureMachine", MeasureMachine}};
   for (const auto& f : functions) {
     napi_value value;
     if (napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.call, nullptr, &value) != napi_ok ||

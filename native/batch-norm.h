@@ -85,14 +85,15 @@ inline void finishBackward(Executor& e, BatchNorm& bn) {
   }
 }
 
-// dy = scale (g - c1 - (y - mean) c2) for one channel of one replica.
+// dy = scale (g - c1 - (y - mean) c2) for one channel of one replica, 0 where there is no image.
 struct BatchNormGradient {
-  V scale, mean, c1, c2, mask;
-  INLINE V operator()(V g, V y) const { return scale * (g - c1 - (y - mean) * c2) * mask; }
+  V scale, mean, shift, slope;
+  INLINE V operator()(V g, V y) const { return multiplyAdd(slope, y - mean, multiplyAdd(scale, g, shift)); }
 };
 INLINE BatchNormGradient batchNormGradient(const Executor& e, const BatchNorm& bn, int block, int channel) {
   int at = block / e.blocksPerReplica * bn.channels + channel;
-  return {splat(bn.scale[at]), splat(bn.mean[at]), splat(bn.c1[at]), splat(bn.c2[at]), laneMask(e, block)};
+  V scale = splat(bn.scale[at]) * laneMask(e, block);
+  return {scale, splat(bn.mean[at]), -scale * splat(bn.c1[at]), -scale * splat(bn.c2[at])};
 }
 
 // A contribution to a tensor's gradient, one channel of one block: adds what is there, masks by the view's ReLU,

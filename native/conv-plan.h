@@ -25,11 +25,15 @@ INLINE int64_t mostOfStrips(int height, int rows, F need) {
   return most;
 }
 
-// Fewest strips, in doubling numbers so that threads get equal shares, whose scratch fits; returns the vectors that
-// one needs.
+// Tasks that a loop should have, for wide machines; what is computed must not depend on the threads there are.
+constexpr int kTasks = 16;
+
+// Fewest strips, in doubling numbers so that threads get equal shares, that are so many at least and whose scratch
+// fits; returns the vectors that one needs.
 template <class F>
-inline int64_t chooseStrips(int height, int64_t most, int& rows, int& strips, F need) {
-  for (strips = 1;; strips *= 2) {
+inline int64_t chooseStrips(int height, int64_t most, int least, int& rows, int& strips, F need) {
+  for (strips = 1; strips < least && strips < height;) strips *= 2;
+  for (;; strips *= 2) {
     rows = ceilDiv(height, strips);
     int64_t vectors = mostOfStrips(height, rows, need);
     if (rows == 1 || vectors * int64_t(LANES * sizeof(float)) <= most) {
@@ -62,6 +66,25 @@ inline void shareOut(const Executor& e, Step& s, const Conv& c) {
   else s.chunkForward = 1, s.partsForward = minimum(ceilDiv(tasks, c.groups), outputBlocks(perOut(c)));
 }
 
+// One convolution alone goes through all blocks at once. Several take the blocks in turns, as few at a time as give
+// enough tasks, so that what lies between them stays in the cache.
+inline void planTogether(Executor& e, Step& s) {
+  s.together = s.convCount == 1 ? blocks(e) : 1;
+  for (int k = 0; k < s.convCount; k++)
+    s.together = maximum(s.together, minimum(blocks(e), ceilDiv(kTasks, backwardTasks(s.convs[k]))));
+  for (int k = 0; k < s.convCount; k++) {
+    Conv& c = s.convs[k];
+    c.partialSlots = s.together * c.strips;
+    int64_t between = s.together * c.outChannels * betweenShape(c).plane * LANES;
+    if (k + 1 < s.convCount && between > e.betweenSize) e.betweenSize = between;
+  }
+}
+
+// Strips without which a loop over all blocks has too few tasks.
+INLINE int leastStrips(const Executor& e, const Conv& c, bool all, int passes) {
+  return ceilDiv(kTasks, blocks(e) * ceilDiv(c.groups, chooseChunk(c, all, c.outHeight, passes)));
+}
+
 // Returns the scratch floats one worker needs.
 inline int64_t planConv(Executor& e, Step& s) {
   int last = s.convCount - 1;
@@ -69,7 +92,8 @@ inline int64_t planConv(Executor& e, Step& s) {
   s.widest = 0;
   for (int k = 0; k <= last; k++) s.widest = maximum(s.widest, perIn(s.convs[k]));
   const Conv& c = s.convs[last];
-  most = chooseStrips(c.outHeight, kScratchBytes, s.rowsForward, s.stripsForward, [&](Rows rows) {
+  const int least = c.tiled ? 1 : leastStrips(e, c, last > 0, 1);
+  most = chooseStrips(c.outHeight, kScratchBytes, least, s.rowsForward, s.stripsForward, [&](Rows rows) {
     const int64_t runs = c.tiled ? runVectors(e.tensors[s.inputs[0]], inputRegion(c, inputRows(c, rows))) : 0;
     return 2 * perOut(c) + ceilDiv(s.widest, LANES) + runs + innerScratch(s, last, inputRows(c, rows));
   });
@@ -82,16 +106,14 @@ inline int64_t planConv(Executor& e, Step& s) {
     if (weights / LANES + 1 > most) most = weights / LANES + 1;
     if (!e.training) continue;
     int64_t fits = k == 0 ? kFirstScratchBytes : kScratchBytes;
-    int64_t need = chooseStrips(c.outHeight, fits, c.rows, c.strips, [&](Rows rows) {
+    int64_t need = chooseStrips(c.outHeight, fits, leastStrips(e, c, k > 0, 2), c.rows, c.strips, [&](Rows rows) {
       return backwardHead(s, c) + perOut(c) * odd(int64_t(gradientRows(c, rows).count()) * gradCols(c)) +
              innerScratch(s, k, inputRows(c, rows));
     });
     if (need > most) most = need;
     c.chunk = chooseChunk(c, k > 0, c.rows, 2);
-    c.partialSlots = (last == 0 ? blocks(e) : 1) * c.strips;
-    int64_t between = c.outChannels * betweenShape(c).plane * LANES;
-    if (k < last && between > e.betweenSize) e.betweenSize = between;
   }
+  if (e.training) planTogether(e, s);
   return most * LANES;
 }
 

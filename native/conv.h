@@ -71,8 +71,8 @@ INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channe
   return k;
 }
 
-// Whether the register tiles read the input tensor itself: seen through its view anew for every block of outputs,
-// which pays for few of them only.
+// Whether the register tiles read the input tensor itself: seen through its view anew for every row of the kernel
+// and block of outputs, which pays for few of them only.
 INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
   bool same = !c.tiled && c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
   if (same && in.bn < 0 && !in.relu) return kMap;
@@ -157,7 +157,7 @@ inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Row
   const bool flat = pointwise(c) && to.cols == c.outWidth;
   const int outputs = perOut(c), inputs = perIn(c), height = flat ? 1 : real.count();
   const int width = flat ? real.count() * c.outWidth : c.outWidth;
-  const int64_t calls = convolveCalls(outputs, height, width);
+  const int64_t calls = convolveCalls(perIn(c), outputs, height, width);
   const int lasting = requests.count;
   for (int g = 0; g < c.groups; g++) {
     requests.count = lasting;
@@ -227,7 +227,7 @@ inline void convForwardTask(void* context, int task, int worker) {
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
-    if (asks) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(outputs, height, width));
+    if (asks) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(perIn(c), outputs, height, width));
     if (kind != kScratch) {
       StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
       takePart(strip, outputs, p.part, s.partsForward);
@@ -284,8 +284,13 @@ struct GradientPlanes {
   int cols;
 };
 
+// Where the gradient of convolution k's fleeting result lies, `local` its block's number among those at work.
+INLINE V* betweenBlock(const Executor& e, const Conv& c, int k, int local) {
+  return (V*)e.between[k % 2] + local * c.outChannels * betweenShape(c).plane;
+}
+
 // dIn of group g over the input rows that belong to a strip.
-inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p, int g, Contribution* to,
+inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p, int local, int g, Contribution* to,
                           const GradientPlanes& grad, const Planes& from, Requests& requests) {
   const Conv& c = s.convs[k];
   int sources = c.sourceCount[g];
@@ -301,8 +306,8 @@ inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p,
   if (k > 0) {
     const BetweenShape shape = betweenShape(s.convs[k - 1]);
     const V* value = s.convs[k - 1].relu ? from.at + int64_t(own.lo - from.rows.lo) * from.cols + c.padW : nullptr;
-    BetweenStore store{(V*)e.between[(k - 1) % 2] + int64_t(own.lo + shape.top) * shape.cols + shape.left, shape.plane,
-                       shape.cols, value, from.stride, from.cols, channels};
+    BetweenStore store{betweenBlock(e, s.convs[k - 1], k - 1, local) + int64_t(own.lo + shape.top) * shape.cols + shape.left,
+                       shape.plane, shape.cols, value, from.stride, from.cols, channels};
     if (pointwise(c) && shape.cols == c.inWidth) convolve<kScratch>(back, sources, 1, own.count() * c.inWidth, store);
     else convolve<kScratch>(back, sources, own.count(), c.inWidth, store);
     return;
@@ -332,7 +337,7 @@ struct BackwardTask {
   Executor& e;
   const Step& s;
   const Conv& c;
-  int k;
+  int k, local;
   ConvPlace p;
   Rows need, read;    // rows of the input, and of the dilated gradient
   int64_t gradPlane;  // of scratch
@@ -378,7 +383,7 @@ INLINE void fillGradients(const BackwardTask& t, int g, int from, int n, int* ch
     channel[o] = int(o * t.gradPlane);
     V* to = t.grad + o * t.gradPlane;
     if (t.k == t.s.convCount - 1) fillGradient(t.e, c, t.e.tensors[t.s.output], t.p.block, stored, t.read, to);
-    else fillBetween(c, (V*)t.e.between[t.k % 2], stored, t.read, to);
+    else fillBetween(c, betweenBlock(t.e, c, t.k, t.local), stored, t.read, to);
   }
 }
 
@@ -426,7 +431,7 @@ INLINE void askNextGroup(Requests& requests, const BackwardTask& t, int g, const
   const Conv& c = t.c;
   const int rows = t.p.rows.count(), outputs = perOut(c), columns = perIn(c) * c.kernelH * c.kernelW;
   int64_t calls = gradientCalls(outputs, columns, usesNine(c)) * ceilDiv(rows * c.outWidth, kGradPositions) +
-                  convolveCalls(perIn(c), ownedInputRows(c, t.p.rows).count(), c.inWidth);
+                  convolveCalls(outputs, perIn(c), ownedInputRows(c, t.p.rows).count(), c.inWidth);
   askGradient(requests, t, g, 0, outputsAhead(t), calls);
   if (t.k == 0) askSources(requests, t.e, c, t.e.tensors[t.s.inputs[0]], t.p.block, g, t.need, calls);
   if (t.direct) {
@@ -442,23 +447,24 @@ inline void convBackwardTask(void* context, int task, int worker) {
   const Conv& c = s.convs[k];
   const Tensor& in = e.tensors[s.inputs[0]];
   ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
-  const int64_t slot = int64_t(p.block) * c.strips + p.strip;
+  const int local = p.block;
+  const int64_t slot = int64_t(local) * c.strips + p.strip;
   p.block = turned(e, s, p.block + job.firstBlock);
   const int inputs = perIn(c);
   BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
   const Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
   const int64_t gradPlane = odd(int64_t(read.count()) * gradCols(c));
   const bool direct = readsBetween(s, k);
-  BackwardTask t{e, s, c, k, p, need, read, gradPlane, b.at, direct};
+  BackwardTask t{e, s, c, k, local, p, need, read, gradPlane, b.at, direct};
   GradientPlanes grad{b.at, b.gradChannel, gradCols(c)};
-  if (direct) grad.at = (V*)e.between[k % 2] + int64_t(read.lo + betweenShape(c).top) * gradCols(c);
+  if (direct) grad.at = betweenBlock(e, c, k, local) + int64_t(read.lo + betweenShape(c).top) * gradCols(c);
   V* at = b.at + (direct ? 0 : perOut(c) * gradPlane);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
   if (k > 0) {
     const Conv& before = s.convs[k - 1];
     Requests requests;
     askGradient(requests, t, p.g0, 0, outputsAhead(t),
-                before.groups * convolveCalls(perOut(before), need.count(), before.outWidth));
+                before.groups * convolveCalls(perIn(before), perOut(before), need.count(), before.outWidth));
     from = innerInput(e, s, p.block, k, need, b.channel, at, requests);
   }
   for (int g = p.g0; g < p.g1; g++) {
@@ -468,7 +474,7 @@ inline void convBackwardTask(void* context, int task, int worker) {
     Requests requests;
     if (g + 1 < p.g1) askNextGroup(requests, t, g + 1, grad);
     groupWeightGradient(t, g, from, b, grad, job.add, dw, requests);
-    if (k > 0 || s.mode[0] != kNone) inputGradient(e, s, k, p, g, b.to, grad, from, requests);
+    if (k > 0 || s.mode[0] != kNone) inputGradient(e, s, k, p, local, g, b.to, grad, from, requests);
   }
 }
 
@@ -522,21 +528,21 @@ inline void convForward(Executor& e, Step& s) {
 }
 
 // Zeros around what lies between two convolutions, where it lay otherwise before.
-inline void clearBetween(Executor& e, const Conv& c, int turn) {
+inline void clearBetween(Executor& e, const Conv& c, int turn, int together) {
   const BetweenShape shape = betweenShape(c);
-  const int64_t now[4] = {c.outChannels, shape.plane, shape.cols, shape.top};
+  const int64_t now[5] = {c.outChannels, shape.plane, shape.cols, shape.top, together};
   if (std::memcmp(now, e.betweenShape[turn], sizeof now) == 0) return;
   std::memcpy(e.betweenShape[turn], now, sizeof now);
-  std::memset(e.between[turn], 0, c.outChannels * shape.plane * sizeof(V));
+  std::memset(e.between[turn], 0, together * c.outChannels * shape.plane * sizeof(V));
 }
 
 inline void convBackward(Executor& e, Step& s) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   if (out.bn >= 0) finishBackward(e, e.batchNorms[out.bn]);
   if (in.bn >= 0 && s.mode[0] != kNone && s.complete[0]) e.batchNorms[in.bn].usedSlots = s.convs[0].strips;
-  for (int k = 0; k + 1 < s.convCount; k++) clearBetween(e, s.convs[k], k % 2);
-  int together = s.convCount == 1 ? blocks(e) : 1;
-  for (int block = 0; block < blocks(e); block += together) {
+  for (int k = 0; k + 1 < s.convCount; k++) clearBetween(e, s.convs[k], k % 2, s.together);
+  for (int block = 0; block < blocks(e); block += s.together) {
+    int together = minimum(s.together, blocks(e) - block);
     for (int k = s.convCount - 1; k >= 0; k--) {
       StepTask job{&e, &s, k, block, block > 0};
       parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job);

@@ -62,6 +62,7 @@ struct Step {
   int convCount;
   int widest;        // most inputs of a group
   int rowsForward, stripsForward, chunkForward, partsForward;  // partsForward: tasks of a group's outputs
+  int together;      // backward: blocks at a time
   int kernelH, kernelW, stride, padH, padW;  // pools
   int* map;          // permute
   int bn, relu, classes;  // batch norm on its own, add, loss
@@ -82,12 +83,14 @@ struct Executor {
   int* labels;
   double oldWeight;
   Pool* pool;
-  float* between[2];                     // gradients of fleeting results, one block each, in turns
+  float* between[2];                     // gradients of fleeting results, some blocks' each, in turns
   int64_t betweenSize;                   // floats
-  int64_t betweenShape[2][4];            // how they lie now
+  int64_t betweenShape[2][5];            // how they lie now
   float** scratch;                       // one per worker
   int64_t scratchSize;                   // floats
   int hasLoss;
+  int64_t *forwardTimes, *backwardTimes;  // [step]: nanoseconds of the last pass
+  int *forwardTasks, *backwardTasks;      // [step]: of its loop with the fewest
 };
 
 // One instruction set's kernels.
@@ -104,6 +107,9 @@ struct KernelTable {
   void (*readTensor)(const Executor*, const float* arena, int64_t offset, const Tensor&, int count, float* out);
   void (*writeTensor)(const Executor*, float* arena, int64_t offset, const Tensor&, const float* in);
   void (*updateSgd)(Pool*, float* w, const float* g, float* m, int64_t n, float lr, float mu, float decay, int nesterov);
+  // What the machine reaches at most; see measure.h.
+  double (*fmaRate)(Pool*, int64_t duration);
+  void (*streamRates)(Pool*, float* buffer, int64_t floats, float* sinks, double* read, double* copy);
 };
 
 const KernelTable* kernelsBaseline();

@@ -13,7 +13,12 @@ namespace igc {
 
 namespace {
 
-constexpr int64_t kVector = 64, kHugePage = int64_t(1) << 21;
+constexpr int64_t kVector = 64;
+#if defined(MADV_HUGEPAGE)
+constexpr int64_t kHugePage = int64_t(1) << 21;
+#else
+constexpr int64_t kHugePage = INT64_MAX;
+#endif
 
 MemoryCount counted{};
 
@@ -31,13 +36,20 @@ MemoryCount memoryCount() {
 void* Arena::take(int64_t wanted) {
   int64_t alignment = wanted >= kHugePage ? kHugePage : kVector;
   int64_t bytes = (wanted + alignment - 1) / alignment * alignment;
+  if (uint64_t(bytes) > SIZE_MAX) return nullptr;
   void* pointer = std::aligned_alloc(size_t(alignment), size_t(bytes));
   if (!pointer) return nullptr;
 #if defined(MADV_HUGEPAGE)
   if (alignment == kHugePage) madvise(pointer, size_t(bytes), MADV_HUGEPAGE);
 #endif
   std::memset(pointer, 0, size_t(bytes));
-  pieces_ = new Piece{pointer, bytes, pieces_};
+  Piece* piece = static_cast<Piece*>(std::aligned_alloc(kVector, kVector));
+  if (!piece) {
+    std::free(pointer);
+    return nullptr;
+  }
+  *piece = {pointer, bytes, pieces_};
+  pieces_ = piece;
   count(1, bytes);
   return pointer;
 }
@@ -48,7 +60,7 @@ void Arena::release() {
     pieces_ = piece->next;
     std::free(piece->pointer);
     count(0, -piece->bytes);
-    delete piece;
+    std::free(piece);
   }
 }
 
@@ -62,7 +74,7 @@ struct Reader {
   int64_t large() { return int64_t(*p++); }
   int* integers(Arena& arena, int count) {
     int* out = arena.make<int>(count);
-    for (int i = 0; i < count; i++) out[i] = integer();
+    for (int i = 0; out && i < count; i++) out[i] = integer();
     return out;
   }
 };
@@ -84,6 +96,7 @@ bool readTensors(Instance& in, Reader& r) {
 bool readBatchNorms(Instance& in, Reader& r) {
   Executor& e = in.e;
   e.batchNorms = in.arena.make<BatchNorm>(e.batchNormCount);
+  if (!e.batchNorms) return false;
   for (int i = 0; i < e.batchNormCount; i++) {
     BatchNorm& bn = e.batchNorms[i];
     bn.channels = r.integer();
@@ -93,17 +106,18 @@ bool readBatchNorms(Instance& in, Reader& r) {
     float** const fields[] = {&bn.mean, &bn.inverseStd, &bn.scale, &bn.shift, &bn.c1, &bn.c2};
     for (float** field : fields)
       if (!(*field = in.arena.make<float>(int64_t(e.replicas) * bn.channels))) return false;
-    bn.center = in.arena.make<float>(bn.channels);
+    if (!(bn.center = in.arena.make<float>(bn.channels))) return false;
   }
   return true;
 }
 
 // The distinct tensor channels each group of a convolution reads.
-void findSources(Arena& arena, Conv& c) {
+bool findSources(Arena& arena, Conv& c) {
   int perIn = c.inChannels / c.groups;
   c.sources = arena.make<int>(c.inChannels);
   c.sourceOf = arena.make<int>(c.inChannels);
   c.sourceCount = arena.make<int>(c.groups);
+  if (!c.sources || !c.sourceOf || !c.sourceCount) return false;
   for (int g = 0; g < c.groups; g++) {
     int *sources = c.sources + g * perIn, count = 0;
     for (int i = g * perIn; i < (g + 1) * perIn; i++) {
@@ -114,13 +128,14 @@ void findSources(Arena& arena, Conv& c) {
     }
     c.sourceCount[g] = count;
   }
+  return true;
 }
 
 // Maps follow from the input's to the output's; only fleeting results bring their own.
-void readConvs(Instance& in, Reader& r, Step& s) {
+bool readConvs(Instance& in, Reader& r, Step& s) {
   const Tensor &input = in.e.tensors[s.inputs[0]], &output = in.e.tensors[s.output];
   s.convCount = r.integer();
-  s.convs = in.arena.make<Conv>(s.convCount);
+  if (!(s.convs = in.arena.make<Conv>(s.convCount))) return false;
   int height = input.height, width = input.width;
   for (int k = 0; k < s.convCount; k++) {
     Conv& c = s.convs[k];
@@ -135,13 +150,14 @@ void readConvs(Instance& in, Reader& r, Step& s) {
     c.inHeight = height; c.inWidth = width;
     c.outHeight = height = last ? output.height : r.integer();
     c.outWidth = width = last ? output.width : r.integer();
-    findSources(in.arena, c);
+    if (!c.inMap || !c.outMap || !findSources(in.arena, c)) return false;
   }
+  return true;
 }
 
 bool readSteps(Instance& in, Reader& r) {
   Executor& e = in.e;
-  e.steps = in.arena.make<Step>(e.stepCount);
+  if (!(e.steps = in.arena.make<Step>(e.stepCount))) return false;
   for (int i = 0; i < e.stepCount; i++) {
     Step& s = e.steps[i];
     s.kind = r.integer();
@@ -149,8 +165,12 @@ bool readSteps(Instance& in, Reader& r) {
     s.inputCount = r.integer();
     for (int k = 0; k < s.inputCount; k++) { s.inputs[k] = r.integer(); s.mode[k] = r.integer(); s.complete[k] = r.integer(); }
     switch (s.kind) {
-      case kConv: readConvs(in, r, s); break;
-      case kPermute: s.map = r.integers(in.arena, e.tensors[s.output].channels); break;
+      case kConv:
+        if (!readConvs(in, r, s)) return false;
+        break;
+      case kPermute:
+        if (!(s.map = r.integers(in.arena, e.tensors[s.output].channels))) return false;
+        break;
       case kBatchNorm: s.bn = r.integer(); break;
       case kAdd: s.relu = r.integer(); break;
       case kAveragePool: s.kernelH = r.integer(); s.kernelW = r.integer(); s.stride = r.integer(); break;
@@ -173,9 +193,11 @@ bool allocateConv(Instance& in, Conv& c) {
 bool allocateWork(Instance& in) {
   Executor& e = in.e;
   Arena& arena = in.arena;
+  if (!(e.forwardTasks = arena.make<int>(e.stepCount))) return false;
+  if (!(e.backwardTasks = arena.make<int>(e.stepCount))) return false;
   e.scratchSize = in.kernels->plan(&e);
   int threads = poolThreads(e.pool), blocks = e.replicas * e.blocksPerReplica, mostStrips = 1;
-  e.scratch = arena.make<float*>(threads);
+  if (!(e.scratch = arena.make<float*>(threads))) return false;
   for (int i = 0; i < threads; i++) if (!(e.scratch[i] = arena.make<float>(e.scratchSize))) return false;
   for (int i = 0; i < e.stepCount; i++) {
     Step& s = e.steps[i];
@@ -184,6 +206,8 @@ bool allocateWork(Instance& in) {
     if (s.convs[0].strips > mostStrips) mostStrips = s.convs[0].strips;
     for (int k = 0; k < s.convCount; k++) if (!allocateConv(in, s.convs[k])) return false;
   }
+  if (!(e.forwardTimes = arena.make<int64_t>(e.stepCount))) return false;
+  if (!(e.backwardTimes = arena.make<int64_t>(e.stepCount))) return false;
   for (float*& between : e.between) if (e.betweenSize > 0 && !(between = arena.make<float>(e.betweenSize))) return false;
   for (int i = 0; i < e.batchNormCount; i++) {
     BatchNorm& bn = e.batchNorms[i];

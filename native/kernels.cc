@@ -1,11 +1,25 @@
 // One instruction set's kernels: compiled once per set, with IGC_ISA (namespace), IGC_TABLE (the function that
 // returns the table), IGC_NAME and LANES.
 #include "conv-plan.h"
+#include "measure.h"
 #include "steps.h"
 
 namespace igc {
 namespace IGC_ISA {
 namespace {
+
+// Parts that a step is cut into for the threads, where its loops differ in the one with the fewest.
+void countTasks(const Executor& e, int i) {
+  const Step& s = e.steps[i];
+  int images = blocks(e);
+  e.forwardTasks[i] = e.backwardTasks[i] = images * (s.kind == kLoss ? 1 : e.tensors[s.output].channels);
+  if (s.kind == kPermute || s.kind == kAveragePool || s.kind == kMaxPool) e.backwardTasks[i] = images * e.tensors[s.inputs[0]].channels;
+  if (s.kind != kConv) return;
+  e.forwardTasks[i] = images * forwardTasks(s);
+  if (!e.training) return;
+  e.backwardTasks[i] = s.together * backwardTasks(s.convs[0]);
+  for (int k = 1; k < s.convCount; k++) e.backwardTasks[i] = minimum(e.backwardTasks[i], s.together * backwardTasks(s.convs[k]));
+}
 
 int64_t planSteps(Executor* e) {
   int64_t most = 0;
@@ -13,6 +27,7 @@ int64_t planSteps(Executor* e) {
     Step& s = e->steps[i];
     int64_t need = s.kind == kConv ? planConv(*e, s) : poolScratch(*e, s);
     if (need > most) most = need;
+    countTasks(*e, i);
   }
   return most;
 }
@@ -106,6 +121,7 @@ void forward(Executor* e) {
   if (e->training) pack(e);
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
+    int64_t start = nanoseconds();
     int channels = e->tensors[s.output].channels;
     switch (s.kind) {
       case kConv: convForward(*e, s); break;
@@ -117,12 +133,14 @@ void forward(Executor* e) {
       case kMaxPool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? maxPoolTilesTask : maxPoolForwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
     }
+    e->forwardTimes[i] = nanoseconds() - start;
   }
 }
 
 void backward(Executor* e) {
   for (int i = e->stepCount - 1; i >= 0; i--) {
     Step& s = e->steps[i];
+    int64_t start = nanoseconds();
     int channels = e->tensors[s.inputs[0]].channels;
     if (s.kind != kConv && s.kind != kBatchNorm && s.kind != kLoss) announceSums(*e, s);
     switch (s.kind) {
@@ -135,6 +153,7 @@ void backward(Executor* e) {
       case kMaxPool: forEachPlane(*e, s, channels, maxPoolBackwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossBackwardTask); break;
     }
+    e->backwardTimes[i] = nanoseconds() - start;
   }
 }
 
@@ -162,7 +181,7 @@ void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float 
   parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
 }
 
-const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd};
+const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd, fmaRate, streamRates};
 
 }  // namespace
 }  // namespace IGC_ISA

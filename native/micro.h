@@ -7,15 +7,24 @@ namespace igc {
 namespace IGC_ISA {
 namespace {
 
-// Registers: 32 with AVX-512 and NEON, else 16.
+// Registers: 32 with AVX-512 and NEON, else 16; an engine of WebAssembly keeps one or two for itself. Only 32 hold the
+// weights of three taps; else each is read again where it is used.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 4, kPixelsNarrow = 8;  // with 3-4 outputs, with 1-2
+constexpr int kPixelsMap = 4;                      // with 3-4 outputs that read a map
 constexpr int kGradOutputs = 4, kGradColumns = 6, kGrad9Outputs = 2;
+constexpr bool kKeepTaps = true;
 #else
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
+#if defined(__wasm__)
+constexpr int kPixelsMap = 4;
+#else
+constexpr int kPixelsMap = 2;
+#endif
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
+constexpr bool kKeepTaps = false;
 #endif
 
 // Memory that will be needed soon, asked for a few lines at each call of a register tile: the same bytes of some
@@ -80,27 +89,41 @@ INLINE int blockStart(int n, int k) {
   return k * base + minimum(k, extra);
 }
 
-// A 3-wide kernel at stride 1: every loaded vector feeds up to three taps.
+// One row of a 3-wide kernel at stride 1: every vector, from(0) to from(P + 1), feeds up to three taps.
+template <int OB, int P, class From>
+INLINE void addRow3(const float* w, V (&a)[OB][P], From from) {
+  if (!kKeepTaps) {
+    V v[P + 2];
+    UNROLL for (int p = 0; p < P + 2; p++) v[p] = from(p);
+    UNROLL for (int t = 0; t < 3; t++) UNROLL for (int o = 0; o < OB; o++) {
+      V wo = splat(w[t * OB + o]);
+      UNROLL for (int p = 0; p < P; p++) a[o][p] = multiplyAdd(v[p + t], wo, a[o][p]);
+    }
+    return;
+  }
+  V w0[OB], w1[OB], w2[OB];
+  UNROLL for (int o = 0; o < OB; o++) {
+    w0[o] = splat(w[o]);
+    w1[o] = splat(w[OB + o]);
+    w2[o] = splat(w[2 * OB + o]);
+  }
+  UNROLL for (int p = 0; p < P + 2; p++) {
+    V v = from(p);
+    UNROLL for (int o = 0; o < OB; o++) {
+      if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
+      if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
+      if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
+    }
+  }
+}
+
+// A 3-wide kernel at stride 1.
 template <int OB, int P>
 INLINE void accumulate3(const StripConv& k, const V* x, const float* w, V (&a)[OB][P]) {
   for (int i = 0; i < k.inputs; i++) {
     const V* row = x + k.channel[i];
-    for (int ky = 0; ky < k.kernelH; ky++, row += k.rowStride, w += 3 * OB) {
-      V w0[OB], w1[OB], w2[OB];
-      UNROLL for (int o = 0; o < OB; o++) {
-        w0[o] = splat(w[o]);
-        w1[o] = splat(w[OB + o]);
-        w2[o] = splat(w[2 * OB + o]);
-      }
-      UNROLL for (int p = 0; p < P + 2; p++) {
-        V v = row[p];
-        UNROLL for (int o = 0; o < OB; o++) {
-          if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
-          if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
-          if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
-        }
-      }
-    }
+    for (int ky = 0; ky < k.kernelH; ky++, row += k.rowStride, w += 3 * OB)
+      addRow3<OB, P>(w, a, [&](int p) { return row[p]; });
   }
 }
 
@@ -119,24 +142,10 @@ INLINE void accumulateMap3(const StripConv& k, int r, int c, const float* w, V (
       int y = k.firstRow + r + ky;
       if (y < 0 || y >= k.height) continue;
       const V* row = map + y * k.rowStride;
-      V w0[OB], w1[OB], w2[OB];
-      UNROLL for (int o = 0; o < OB; o++) {
-        w0[o] = splat(w[o]);
-        w1[o] = splat(w[OB + o]);
-        w2[o] = splat(w[2 * OB + o]);
-      }
-      UNROLL for (int p = 0; p < P + 2; p++) {
-        V v{};
-        if (!((p == 0 && left) || (p == P + 1 && right))) {
-          v = row[p];
-          if (VIEW) v = rectify(multiplyAdd(v, scale, shift));
-        }
-        UNROLL for (int o = 0; o < OB; o++) {
-          if (p < P) a[o][p] = multiplyAdd(v, w0[o], a[o][p]);
-          if (p >= 1 && p <= P) a[o][p - 1] = multiplyAdd(v, w1[o], a[o][p - 1]);
-          if (p >= 2) a[o][p - 2] = multiplyAdd(v, w2[o], a[o][p - 2]);
-        }
-      }
+      addRow3<OB, P>(w, a, [&](int p) {
+        if ((p == 0 && left) || (p == P + 1 && right)) return V{};
+        return VIEW ? rectify(multiplyAdd(row[p], scale, shift)) : row[p];
+      });
     }
   }
 }
@@ -185,21 +194,13 @@ INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float
 
 // Pixels after which the next outputs take their turn: their inputs stay in L1, and the results of one output
 // are written in runs.
-constexpr int kChunk = 16;
-
-// Asks for memory that is about to be written.
-INLINE void ownLines(const V* at, int vectors) {
-#if !defined(__wasm__)
-  for (int i = 0; i < vectors * int(sizeof(V)); i += 64) __builtin_prefetch((const char*)at + i, 1, 2);
-#endif
-}
+INLINE int chunkOf(int inputs) { return maximum(16, 384 / inputs); }
 
 // OB outputs from o on, over the pixels [c, end) of one row, P at a time.
 template <int OB, int P, int INPUT, class Out>
 __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   typename Out::Sums sums[OB];
   UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
-  if (P > 1) UNROLL for (int i = 0; i < OB; i++) out.own(o + i, r, c + kChunk);
   const V* x = k.x + r * k.rowStep + c * k.colStep;
   for (; c + P <= end; c += P, x += P * k.colStep) {
     V a[OB][P];
@@ -212,7 +213,7 @@ __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, 
 
 template <int OB, int INPUT, class Out>
 INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
-  constexpr int P = OB > 2 ? kPixelsWide : kPixelsNarrow;
+  constexpr int P = OB <= 2 ? kPixelsNarrow : INPUT == kScratch ? kPixelsWide : kPixelsMap;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
   if (P > 2 && INPUT == kScratch && k.halves && whole + P / 2 <= end) {
@@ -223,17 +224,18 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
 }
 
 // How often convolve asks for memory.
-INLINE int64_t convolveCalls(int outputs, int rows, int cols) {
-  return int64_t(rows) * ceilDiv(cols, kChunk) * outputBlocks(outputs);
+INLINE int64_t convolveCalls(int inputs, int outputs, int rows, int cols) {
+  return int64_t(rows) * ceilDiv(cols, chunkOf(inputs)) * outputBlocks(outputs);
 }
 
 // All outputs of a group over rows x cols.
 template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
-  const int taps = k.inputs * k.kernelH * k.kernelW, count = k.toBlock > 0 ? k.toBlock : outputBlocks(outputs);
+  const int taps = k.inputs * k.kernelH * k.kernelW, chunk = chunkOf(k.inputs);
+  const int count = k.toBlock > 0 ? k.toBlock : outputBlocks(outputs);
   for (int r = 0; r < rows; r++) {
-    for (int c = 0; c < cols; c += kChunk) {
-      int end = minimum(cols, c + kChunk);
+    for (int c = 0; c < cols; c += chunk) {
+      int end = minimum(cols, c + chunk);
       const float* w = k.weights + int64_t(taps) * blockStart(outputs, k.fromBlock);
       for (int b = k.fromBlock; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;

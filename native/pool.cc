@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -95,6 +96,10 @@ void destroyPool(Pool* pool) {
 int poolThreads(const Pool* pool) { return pool->threads; }
 void lockPool(Pool* pool) { pool->useLock.lock(); }
 void unlockPool(Pool* pool) { pool->useLock.unlock(); }
+
+long long nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 void parallelFor(Pool* pool, int count, Task task, void* context) {
   if (count <= 0) return;

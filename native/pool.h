@@ -11,4 +11,10 @@ void parallelFor(Pool*, int count, Task, void* context);
 // One caller at a time may use a pool; whole steps are run under this lock.
 void lockPool(Pool*);
 void unlockPool(Pool*);
+// Of a clock that only goes forward; a wasm module has none.
+#if defined(__wasm__)
+inline long long nanoseconds() { return 0; }
+#else
+long long nanoseconds();
+#endif
 }  // namespace igc

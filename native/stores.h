@@ -1,7 +1,6 @@
 // Where the register tiles put their results: a stored tensor, scratch, or a gradient.
 #pragma once
 #include "batch-norm.h"
-#include "micro.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -39,7 +38,6 @@ struct TensorStore {
     sums[2 * o] = k.s;
     sums[2 * o + 1] = k.q;
   }
-  INLINE void own(int o, int r, int c) const { ownLines(y + channel[o] * planeSize + int64_t(r) * width + c, kChunk); }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
     V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
@@ -65,7 +63,6 @@ struct ScratchStore {
   struct Sums {};
   INLINE Sums load(int) const { return {}; }
   INLINE void save(int, const Sums&) {}
-  INLINE void own(int, int, int) const {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
     V* to = at + channel[o] * planeSize + int64_t(r) * cols + c;
@@ -88,7 +85,6 @@ struct GradientStore {
     to[o].s0 = k.s0;
     to[o].s1 = k.s1;
   }
-  INLINE void own(int o, int r, int c) const { ownLines(dx + channel[o] * planeSize + int64_t(r) * width + c, kChunk); }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& k) {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
@@ -129,7 +125,6 @@ struct BetweenStore {
   struct Sums {};
   INLINE Sums load(int) const { return {}; }
   INLINE void save(int, const Sums&) {}
-  INLINE void own(int, int, int) const {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
     V* to = dx + channel[o] * planeSize + int64_t(r) * cols + c;

@@ -44,8 +44,9 @@ INLINE Rows gradientRows(const Conv& c, Rows out) {
 // What a convolution reads for rows of its input, in each lane's tile.
 INLINE TileRegion inputRegion(const Conv& c, Rows rows) { return {rows, {-c.padW, inputCols(c) - c.padW}}; }
 
-// A channel's rows, padded to `cols`, through its view.
-inline void fillInput(const Executor& e, const Conv& c, const Tensor& in, int block, int channel, Rows rows, int cols,
+// A channel's rows, padded to `cols`, through its view. Never inlined: what is the same for all pixels stays in
+// registers.
+__attribute__((noinline)) void fillInput(const Executor& e, const Conv& c, const Tensor& in, int block, int channel, Rows rows, int cols,
                       V* dst) {
   View view = viewOf(e, in, block, channel);
   const V* src = plane(e.activations, in.offset, in, block, channel);
@@ -81,7 +82,7 @@ INLINE void spreadGradient(const Conv& c, Rows rows, V* dst, G gradient) {
 }
 
 // The gradient of a stored output's raw values.
-inline void fillGradient(const Executor& e, const Conv& c, const Tensor& out, int block, int channel, Rows rows, V* dst) {
+__attribute__((noinline)) void fillGradient(const Executor& e, const Conv& c, const Tensor& out, int block, int channel, Rows rows, V* dst) {
   const V* grad = plane(e.gradients, out.gradientOffset, out, block, channel);
   const V* value = plane(e.activations, out.offset, out, block, channel);
   if (out.bn < 0) {

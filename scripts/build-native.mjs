@@ -48,7 +48,7 @@ if (run.status === 0 && existsSync(addon)) {
     .slice(0, 3)
     .join(' | ');
   console.error(
-    `no native kernels: node-gyp failed (${reason || 'no output'}); continuing with the TypeScript ones.`,
+    `no native kernels: node-gyp failed (${reason || 'no output'}); continuing with the wasm ones.`,
   );
   console.error(
     'to build them later: install a C++ compiler and python3, then npm run build:native',

@@ -59,6 +59,7 @@ export type {
 export { nativeKernelSets } from './kernels/native.ts';
 export { referenceKernels } from './kernels/reference.ts';
 export { type GraphWithWeights, runGraph } from './kernels/run-graph.ts';
+export { wasmKernelSets } from './kernels/wasm.ts';
 // Plans
 export {
   countMemory,

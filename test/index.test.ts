@@ -43,7 +43,13 @@ describe('the library', () => {
       predict: ['predictFiles', 'loadModel', 'decodeImageFile'],
       describe: ['namedNetwork', 'describeNetwork', 'descriptionText', 'countCost'],
       data: ['openDataset', 'datasetRequest', 'checkDataset'],
-      doctor: ['chooseKernels', 'nativeKernelSets', 'chooseDecoder', 'usualDataFolders'],
+      doctor: [
+        'chooseKernels',
+        'nativeKernelSets',
+        'wasmKernelSets',
+        'chooseDecoder',
+        'usualDataFolders',
+      ],
     };
     for (const name of Object.values(uses).flat()) expect(library).toHaveProperty(name);
   });

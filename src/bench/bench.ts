@@ -3,43 +3,35 @@
  * `npm run bench -- step --net IGC-L24M2 --depth 20 --batch 64 --peer torch --json`: speed as a ratio against
  * named peers, interleaved in one run. Peers that are not there are said to be absent.
  */
-import { cpus } from 'node:os';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, CommanderError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
+import { benchLayers, layersText } from './layers.ts';
+import { machineName } from './machine.ts';
+import { benchMemory, memoryText } from './memory.ts';
 import {
-  type Doubling,
-  type NetFamily,
-  type NetVariant,
-  netFamilies,
-} from '../spec/named-networks.ts';
-import { parseVariant } from '../spec/variant.ts';
-import { benchStep, type Comparison, type StepBenchReport } from './step.ts';
+  addNetworkFlags,
+  type NetworkFlags,
+  positiveInteger,
+  readNetworkFlags,
+} from './network-flags.ts';
+import { type PeerName, peerNames, type Work, works } from './peer.ts';
+import type { Row } from './rows.ts';
+import { benchScaling, scalingText } from './scaling.ts';
+import { benchStep } from './step.ts';
+import { stepText } from './step-text.ts';
+import { benchTable } from './table.ts';
+import { tableChart } from './table-chart.ts';
+import { tableMarkdown } from './table-markdown.ts';
 
-const peerNames = ['torch'] as const;
-type PeerName = (typeof peerNames)[number];
+const resultsFolder = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 
-interface StepFlags {
-  net: string;
-  depth?: number;
-  family: NetFamily;
-  double?: Doubling;
-  variant?: NetVariant;
-  batchSize: number;
-  batch?: number;
-  classes: number;
-  imgSize: number;
-  threads: number;
-  kernels: KernelChoice;
-  peer: PeerName[];
-  rounds: number;
-  json?: boolean;
-}
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError(`must be a positive integer, got ${text}`);
+interface StepFlags extends NetworkFlags {
+  readonly peer: readonly PeerName[];
+  readonly work?: Work;
 }
 
 async function main(): Promise<void> {
@@ -47,57 +39,111 @@ async function main(): Promise<void> {
     .description('speed beside named peers, interleaved in one run')
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  program
-    .command('step')
-    .description('images per second of one training step and of inference')
-    .option('--net <name>', 'network', 'IGC-L24M2')
-    .option('--depth <D>', 'layers; 20 in family cifar', positiveInteger)
-    .addOption(new Option('--family <name>', 'layout').choices(netFamilies).default('cifar'))
-    .addOption(new Option('--double <letter>', 'what doubles').choices(['M', 'L']))
-    .option('--variant <key=value,…>', 'variant of every block', parseVariant)
-    .option('-b, --batch-size <N>', 'images per step', positiveInteger, 64)
-    .option('--batch <N>', 'the same', positiveInteger)
-    .option('--classes <N>', 'classes', positiveInteger, 10)
-    .option('--img-size <N>', 'height and width', positiveInteger, 32)
-    .option('--threads <N>', 'threads of each side', positiveInteger, 2)
-    .addOption(new Option('--kernels <set>', 'our kernels').choices(kernelChoices).default('auto'))
-    .addOption(new Option('--peer <names...>', 'peers').choices(peerNames).default([]))
-    .option('--rounds <N>', 'interleaved rounds', positiveInteger, 7)
-    .option('--json', 'the report as JSON')
-    .action(async (flags: StepFlags) => {
-      const batch = flags.batch ?? flags.batchSize;
-      const depth = flags.depth ?? (flags.family === 'cifar' ? 20 : undefined);
-      const sized = depth === undefined ? flags : { ...flags, depth };
-      const report = await benchStep({ ...sized, batch, peers: flags.peer });
-      const machine = cpus()[0]?.model.trim() ?? 'unknown CPU';
-      const date = new Date().toISOString().slice(0, 10);
-      const text = flags.json
-        ? JSON.stringify({ date, machine, ...report })
-        : table(report, machine);
-      process.stdout.write(`${text}\n`);
-    });
+  addTableCommand(program);
+  addStepCommand(program);
+  addLayersCommand(program);
+  addMemoryCommand(program);
+  addScalingCommand(program);
   await program.parseAsync();
 }
 
-function table(report: StepBenchReport, machine: string): string {
-  const { net, depth, batch, threads, kernels, rounds } = report;
-  const head = `${net} D=${depth}, batch ${batch}, ${threads} threads, ${kernels}, ${machine}; median of ${rounds} rounds (slowest to fastest)`;
-  const rows = (name: string, { spread, gflops }: Comparison) =>
-    Object.entries(spread).map(([who, { median, slowest, fastest }]) => {
-      const own = who === 'ours';
-      const ratio = own
-        ? `${gflops.toFixed(0)} GFLOP/s`
-        : `ours is ${(spread.ours!.median / median).toFixed(2)}×`;
-      const rate = `${median.toFixed(0)} img/s (${slowest.toFixed(0)} to ${fastest.toFixed(0)})`;
-      return `${name.padEnd(10)} ${who.padEnd(20)} ${rate.padEnd(30)} ${ratio}`;
+interface TableFlags {
+  readonly only?: string;
+  readonly rounds: number;
+  readonly threads: number;
+  readonly kernels: KernelChoice;
+  readonly output: string;
+  readonly json?: boolean;
+}
+
+function addTableCommand(program: Command): void {
+  program
+    .command('table', { isDefault: true })
+    .description('every row of the table, into <output>/<date>.json, .md and .svg')
+    .option('--only <part>', 'only rows whose id contains this; files are called <date>-<part>')
+    .option('--rounds <N>', 'interleaved rounds of each row', positiveInteger, 3)
+    .option('--threads <N>', 'threads of each side', positiveInteger, 2)
+    .addOption(new Option('--kernels <set>', 'our kernels').choices(kernelChoices).default('auto'))
+    .option('--output <dir>', 'where the results go', resultsFolder)
+    .option('--json', 'print JSON instead of Markdown')
+    .action(async (flags: TableFlags) => {
+      const onRow = ({ title }: Row) => process.stderr.write(`${title} …\n`);
+      const report = await benchTable({ ...flags, onRow });
+      const json = JSON.stringify(report, null, 2);
+      const markdown = tableMarkdown(report);
+      mkdirSync(flags.output, { recursive: true });
+      const part = flags.only === undefined ? '' : `-${flags.only}`;
+      const file = join(flags.output, `${report.date.slice(0, 10)}${part}`);
+      writeFileSync(`${file}.json`, `${json}\n`);
+      writeFileSync(`${file}.md`, markdown);
+      writeFileSync(`${file}.svg`, tableChart(report));
+      process.stdout.write(flags.json ? `${json}\n` : markdown);
     });
-  const absent = Object.entries(report.peers).filter(([, version]) => version === 'absent');
-  return [
-    head,
-    ...rows('train', report.train),
-    ...rows('inference', report.inference),
-    ...absent.map(([who]) => `${who}: absent`),
-  ].join('\n');
+}
+
+function addStepCommand(program: Command): void {
+  const command = program
+    .command('step')
+    .description('images per second of one training step and of inference');
+  addNetworkFlags(command)
+    .addOption(new Option('--peer <names...>', 'peers').choices(peerNames).default([]))
+    .addOption(new Option('--work <which>', 'only one of the two').choices(works))
+    .action(async (flags: StepFlags) => {
+      const report = await benchStep({
+        ...flags,
+        ...readNetworkFlags(flags),
+        peers: flags.peer,
+        ...(flags.work && { works: [flags.work] }),
+      });
+      print(flags, report, stepText);
+    });
+}
+
+function addLayersCommand(program: Command): void {
+  const command = program
+    .command('layers')
+    .description('where the time goes, step by step of the plan');
+  addNetworkFlags(command)
+    .addOption(new Option('--work <which>', 'what runs').choices(works).default('train'))
+    .action((flags: NetworkFlags & { work: Work }) => {
+      print(flags, benchLayers({ ...flags, ...readNetworkFlags(flags) }), layersText);
+    });
+}
+
+function addMemoryCommand(program: Command): void {
+  const command = program
+    .command('memory')
+    .description('resident bytes of training at most, ours and PyTorch’s');
+  addNetworkFlags(command)
+    .addOption(new Option('--peer <names...>', 'peers').choices(['torch']).default([]))
+    .action(async (flags: NetworkFlags & { peer: readonly string[] }) => {
+      const withTorch = flags.peer.includes('torch');
+      const report = await benchMemory({ ...flags, ...readNetworkFlags(flags), withTorch });
+      print(flags, report, memoryText);
+    });
+}
+
+function addScalingCommand(program: Command): void {
+  const command = program
+    .command('scaling')
+    .description('a training step on --threads against one, beside the FMA peak’s');
+  addNetworkFlags(command).action(async (flags: NetworkFlags) => {
+    print(flags, await benchScaling({ ...flags, ...readNetworkFlags(flags) }), scalingText);
+  });
+}
+
+/** The report with date and machine as JSON, or as text for people. */
+function print<T extends object>(
+  { json }: { readonly json?: boolean },
+  report: T,
+  text: (report: T, machine: string) => string,
+): void {
+  const { machine, cores } = machineName();
+  const date = new Date().toISOString().slice(0, 10);
+  const written = json
+    ? JSON.stringify({ date, machine, cores, ...report })
+    : text(report, machine);
+  process.stdout.write(`${written}\n`);
 }
 
 main().catch((error: unknown) => {

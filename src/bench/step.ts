@@ -1,34 +1,49 @@
 /** `bench step`: one network's training step and inference, ours and the peers', interleaved round by round. */
 
-import { setTimeout as sleep } from 'node:timers/promises';
-import { stream } from '../core/random.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
-import type { KernelSet } from '../kernels/contract.ts';
 import { type NamedNetwork, namedNetwork } from '../spec/named-networks.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { countCost } from '../theory/cost.ts';
-import { initializeModel, makeModel, planModel } from '../train/model.ts';
+import { type MachinePeaks, type PeakMeter, peakMeter } from './machine.ts';
+import { ownWork } from './own-work.ts';
+import { type Absence, type PeerName, type Work, works } from './peer.ts';
+import { startPeers } from './peers.ts';
+import { type Contender, type Measured, measureRounds } from './rounds.ts';
 import { median, type Rate, rateOf } from './timing.ts';
-import { startTorch, type TorchPeer } from './torch-peer.ts';
 
-export interface StepBenchOptions
+/** A network as the commands name it. */
+export interface NetworkChoice
   extends Pick<NamedNetwork, 'net' | 'depth' | 'family' | 'double' | 'variant'> {
-  readonly batch: number;
   readonly classes: number;
   readonly imgSize: number;
+}
+
+export interface StepBenchOptions extends NetworkChoice {
+  readonly batch: number;
   readonly threads: number;
   readonly kernels: KernelChoice;
-  readonly peers: readonly 'torch'[];
+  readonly peers: readonly PeerName[];
   readonly rounds: number;
+  /** Default: both. */
+  readonly works?: readonly Work[];
 }
 
 /** Images per second, and ours divided by each peer's. */
 export interface Comparison {
   readonly ours: number;
+  /** The best layout and version of each peer. */
   readonly peers: Readonly<Record<string, number>>;
   readonly ratios: Readonly<Record<string, number>>;
+  /** Ours: 10⁹ floating-point operations a second, two per MAC. */
   readonly gflops: number;
+  /** Of the FMA peak just before or after, the median of the rounds; null where kernels are not native. */
+  readonly shareOfPeak: number | null;
+  /** By `ours` and `<peer>/<version>/<layout>`. */
   readonly spread: Readonly<Record<string, Rate>>;
+  /** Milliseconds of a step: at batch 1, the latency. */
+  readonly stepMs: Readonly<Record<string, number>>;
+  /** Layouts that cannot run, and why. */
+  readonly failed: Readonly<Record<string, string>>;
 }
 
 export interface StepBenchReport {
@@ -39,119 +54,112 @@ export interface StepBenchReport {
   readonly rounds: number;
   readonly kernels: string;
   readonly peers: Readonly<Record<string, string>>;
-  readonly train: Comparison;
-  readonly inference: Comparison;
+  readonly absent: readonly Absence[];
+  readonly peaks: MachinePeaks | null;
+  readonly train?: Comparison;
+  readonly inference?: Comparison;
 }
 
-type Work = 'train' | 'inference';
+/** Milliseconds that each contender may take of a round. */
+const budgetMs = 1000;
+
+/** The network that a command names. */
+export function chosenNetwork({ imgSize, ...network }: NetworkChoice): NetSpec {
+  return namedNetwork({ ...network, input: { channels: 3, height: imgSize, width: imgSize } });
+}
 
 export async function benchStep(options: StepBenchOptions): Promise<StepBenchReport> {
-  const { batch, imgSize, ...network } = options;
-  const input = { channels: 3, height: imgSize, width: imgSize };
-  const spec = namedNetwork({ ...network, input });
+  const { batch, rounds } = options;
+  const spec = chosenNetwork(options);
   const { kernels } = chooseKernels(options);
-  const ours = {
-    train: ourWork(spec, kernels, batch, true),
-    inference: ourWork(spec, kernels, batch, false),
-  };
-  const torch = options.peers.includes('torch')
-    ? await startTorch(spec, batch, kernels.threads)
-    : undefined;
-  const times = await interleave(ours, torch, options.rounds);
-  torch?.close();
+  const meter = peakMeter(kernels);
+  const wanted = options.works ?? works;
+  const own = wanted.map((work) => [work, ownWork(spec, kernels, batch, work)] as const);
+  const started = await startPeers(options.peers, { spec, batch, threads: kernels.threads });
+  const reports: Partial<Record<Work, Comparison>> = {};
   const macs = countCost(spec, 'all').macs;
-  const compare = (work: Work) => comparison(times[work], batch, macs * (work === 'train' ? 3 : 1));
+  try {
+    for (const [work, { step }] of own) {
+      const contenders = [ownContender(step, meter), ...peerContenders(started.peers, work)];
+      const between = () => meter?.streams();
+      const measured = await measureRounds(contenders, { rounds, budgetMs, between });
+      const operations = 2 * macs * (work === 'train' ? 3 : 1);
+      reports[work] = compare(measured, batch, operations);
+    }
+  } finally {
+    await started.close();
+    for (const [, { executor }] of own) executor.dispose();
+  }
   return {
     net: spec.name,
     depth: spec.depth,
     batch,
     threads: kernels.threads,
-    rounds: options.rounds,
+    rounds,
     kernels: kernels.name,
-    peers: options.peers.includes('torch') ? { torch: torch?.version ?? 'absent' } : {},
-    train: compare('train'),
-    inference: compare('inference'),
+    peers: started.versions,
+    absent: started.absent,
+    peaks: meter?.peaks() ?? null,
+    ...reports,
   };
 }
 
-/** OpenMP's idle threads spin for a while; nobody is measured beside the other's. */
-const settleMs = 300;
-
-/** Milliseconds per step and round: `ours`, and `torch/<layout>`. */
-type Times = Record<Work, Record<string, number[]>>;
-
-async function interleave(
-  ours: Record<Work, () => number>,
-  torch: TorchPeer | undefined,
-  rounds: number,
-): Promise<Times> {
-  const times: Times = { train: {}, inference: {} };
-  const record = (work: Work, who: string, ms: number) => {
-    times[work][who] ??= [];
-    times[work][who].push(ms);
+/** Us, by a function that does one step, with the machine's peak beside it. */
+export function ownContender(
+  step: () => void,
+  meter: PeakMeter | undefined,
+  who = 'ours',
+): Contender {
+  return {
+    who,
+    ...(meter && { peak: meter.fma }),
+    time: (steps) =>
+      Array.from({ length: steps }, () => {
+        const start = performance.now();
+        step();
+        return performance.now() - start;
+      }),
   };
-  for (let round = -1; round < rounds; round++) {
-    for (const work of ['train', 'inference'] as const) {
-      await sleep(settleMs);
-      const steps = work === 'train' ? 3 : 6;
-      const own = median(Array.from({ length: 2 * steps }, () => ours[work]()));
-      if (round >= 0) record(work, 'ours', own);
-      for (const layout of torch?.layouts ?? []) {
-        await sleep(settleMs);
-        const ms = median(await torch!.time(work, layout, steps));
-        if (round >= 0) record(work, `torch/${layout}`, ms); // round -1 warms up
-      }
-    }
-  }
-  return times;
 }
 
-function comparison(times: Record<string, number[]>, batch: number, macs: number): Comparison {
-  const spread = Object.fromEntries(
-    Object.entries(times).map(([who, ms]) => [who, rateOf(ms, batch)]),
+function peerContenders(
+  peers: Awaited<ReturnType<typeof startPeers>>['peers'],
+  work: Work,
+): readonly Contender[] {
+  return peers.flatMap((peer) =>
+    peer.layouts[work].map((layout) => ({
+      who: `${peer.name}/${peer.version}/${layout}`,
+      time: (steps: number) => peer.time(work, layout, steps),
+    })),
   );
+}
+
+/** `operations`: floating-point operations of one image. */
+function compare(
+  { times, peaks, failed }: Measured,
+  batch: number,
+  operations: number,
+): Comparison {
+  const entries = Object.entries(times);
+  const spread = Object.fromEntries(entries.map(([who, ms]) => [who, rateOf(ms, batch)]));
   const ours = spread.ours!.median;
-  const peers: Record<string, number> = {};
+  const rates: Record<string, number> = {};
   for (const [who, rate] of Object.entries(spread)) {
     const peer = who.split('/')[0]!;
-    if (peer !== 'ours') peers[peer] = Math.max(peers[peer] ?? 0, rate.median); // its best layout
+    if (peer !== 'ours') rates[peer] = Math.max(rates[peer] ?? 0, rate.median);
   }
-  const ratios = Object.fromEntries(Object.entries(peers).map(([who, rate]) => [who, ours / rate]));
-  return { ours, peers, ratios, gflops: (ours * macs * 2) / 1e9, spread };
-}
-
-/** A function that runs one step and gives its milliseconds. */
-function ourWork(
-  spec: NetSpec,
-  kernels: KernelSet,
-  batch: number,
-  training: boolean,
-): () => number {
-  const model = makeModel(spec, kernels);
-  initializeModel(model, 0);
-  const executor = kernels.instantiate(planModel(model, { batch, training }), model);
-  const { images, labels } = randomBatch(spec, kernels, batch);
-  const decay = [{ offset: 0, size: model.parameters.length, factor: 1e-4 }];
-  const sgd = { learningRate: 0.001, momentum: 0.9, nesterov: true, decay };
-  return () => {
-    const start = performance.now();
-    executor.setBatch(images, labels, batch);
-    executor.forward({ oldWeight: 0.9 });
-    if (training) {
-      executor.backward();
-      kernels.updateSgd(model, sgd);
-    } else {
-      executor.output();
-    }
-    return performance.now() - start;
+  const ratios = Object.fromEntries(Object.entries(rates).map(([who, rate]) => [who, ours / rate]));
+  const gflopsOf = (ms: number) => (batch * operations) / ms / 1e6;
+  const shares = (peaks.ours ?? []).map((peak, round) => gflopsOf(times.ours![round]!) / peak);
+  const stepMs = Object.fromEntries(entries.map(([who, ms]) => [who, median(ms)]));
+  return {
+    ours,
+    peers: rates,
+    ratios,
+    gflops: gflopsOf(stepMs.ours!),
+    shareOfPeak: shares.length === 0 ? null : median(shares),
+    spread,
+    stepMs,
+    failed,
   };
-}
-
-function randomBatch(spec: NetSpec, kernels: KernelSet, batch: number) {
-  const { channels, height, width } = spec.input;
-  const random = stream(0, 'bench/images');
-  const images = kernels.newArray(batch * channels * height * width);
-  for (let i = 0; i < images.length; i++) images[i] = random.normal();
-  const labels = Int32Array.from({ length: batch }, () => random.integer(spec.classes));
-  return { images, labels };
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import type { Command } from 'commander';
 import { formatBytes, textTable } from '../draw/text-table.ts';
+import type { nativeKernelSets } from '../kernels/native.ts';
 import { sharedOptions } from './options.ts';
 import { paletteFor, printData, printJson } from './terminal.ts';
 
@@ -51,9 +52,11 @@ async function examine(): Promise<Diagnosis> {
   const { chooseKernels } = await import('../kernels/choose.ts');
   const { nativeKernelSets } = await import('../kernels/native.ts');
   const { packageVersion } = await import('../train/environment.ts');
-  const { available, skipped } = nativeKernelSets({ threads: 1 });
+  const { wasmKernelSets } = await import('../kernels/wasm.ts');
+  const native = nativeKernelSets({ threads: 1 });
+  const wasm = wasmKernelSets({ threads: 1 });
   const chosen = chooseKernels({ kernels: 'auto', threads: 0 });
-  const slow = 'TypeScript, runs everywhere, many times slower than native kernels';
+  const slow = 'TypeScript, runs everywhere, many times slower than all others';
   return {
     igcnet: packageVersion(),
     node: process.version,
@@ -65,10 +68,8 @@ async function examine(): Promise<Diagnosis> {
     },
     memoryBytes: os.totalmem(),
     kernels: [
-      ...available.map(({ name, lanes }) => {
-        return { name, ok: true, detail: `C++, ${lanes} images a vector` };
-      }),
-      ...skipped.map(({ name, reason }) => ({ name, ok: false, detail: reason })),
+      ...kernelFindings('C++', native),
+      ...kernelFindings('the same C++ as WebAssembly', wasm),
       { name: 'reference', ok: true, detail: slow },
       {
         name: 'reference-float64',
@@ -89,6 +90,18 @@ async function examine(): Promise<Diagnosis> {
     images: await findDecoder(),
     dataFolders: await findDataFolders(),
   };
+}
+
+function kernelFindings(
+  what: string,
+  { available, skipped }: ReturnType<typeof nativeKernelSets>,
+): readonly Finding[] {
+  return [
+    ...available.map(({ name, lanes }) => {
+      return { name, ok: true, detail: `${what}, ${lanes} images a vector` };
+    }),
+    ...skipped.map(({ name, reason }) => ({ name, ok: false, detail: reason })),
+  ];
 }
 
 function cpuFeatures(): readonly string[] {

@@ -4,12 +4,16 @@ import { suggestName, usageError } from '../core/errors.ts';
 import type { KernelSet } from './contract.ts';
 import { type InstructionSet, instructionSets, loadNativeKernels } from './native.ts';
 import { referenceKernels } from './reference.ts';
+import { loadWasmKernels } from './wasm.ts';
+import { type WasmVariant, wasmVariants } from './wasm-variants.ts';
 
 /** What `--kernels` takes. */
 export const kernelChoices = [
   'auto',
   'native',
   ...instructionSets.map((isa) => `native-${isa}` as const),
+  'wasm',
+  ...wasmVariants.map((variant) => `wasm-${variant}` as const),
   'reference',
   'reference-float64',
 ] as const;
@@ -43,31 +47,61 @@ export function chooseKernels(request: KernelRequest): ChosenKernels {
       hint: suggestName(choice, kernelChoices),
     });
   }
+  const threads = request.threads === 0 ? availableParallelism() : request.threads;
   if (choice === 'reference' || choice === 'reference-float64') {
     const arithmetic = choice === 'reference' ? 'float32' : 'float64';
     return { kernels: referenceKernels(arithmetic), reason: 'asked for', warnings: [] };
   }
-  const threads = request.threads === 0 ? availableParallelism() : request.threads;
-  const isa = choice.startsWith('native-') ? (choice.slice(7) as InstructionSet) : undefined;
-  const load = loadNativeKernels(isa === undefined ? { threads } : { threads, isa });
-  if ('kernels' in load) {
-    const reason =
-      isa === undefined ? `the best instruction set of this CPU is ${load.isa}` : 'asked for';
-    return { kernels: load.kernels, reason, warnings: [] };
+  if (choice === 'auto') return bestKernels(threads);
+  const load = loadByName(choice, threads);
+  if ('kernels' in load) return { ...load, warnings: [] };
+  throw usageError({
+    path: 'kernels',
+    rule: `${choice} must be available: ${load.reason}`,
+    hint: 'use --kernels auto, or see igc doctor',
+  });
+}
+
+type ByName = Exclude<KernelChoice, 'auto' | 'reference' | 'reference-float64'>;
+
+function loadByName(
+  choice: ByName,
+  threads: number,
+): { readonly kernels: KernelSet; readonly reason: string } | { readonly reason: string } {
+  const [family, variant] = [choice.split('-')[0], choice.slice(choice.indexOf('-') + 1)];
+  if (family === 'native') {
+    const isa = variant === choice ? {} : { isa: variant as InstructionSet };
+    const load = loadNativeKernels({ threads, ...isa });
+    if (!('kernels' in load)) return load;
+    const best = `the best instruction set of this CPU is ${load.isa}`;
+    return { kernels: load.kernels, reason: choice === 'native' ? best : 'asked for' };
   }
-  if (choice !== 'auto') {
-    throw usageError({
-      path: 'kernels',
-      rule: `${choice} must be available: ${load.reason}`,
-      hint: 'use --kernels auto, or see igc doctor',
-    });
+  const wanted = variant === choice ? {} : { variant: variant as WasmVariant };
+  const load = loadWasmKernels({ threads, ...wanted });
+  if (!('kernels' in load)) return load;
+  const best = `the best that this engine's WebAssembly has is ${load.variant}`;
+  return { kernels: load.kernels, reason: choice === 'wasm' ? best : 'asked for' };
+}
+
+/** Native, else wasm, else the reference. */
+function bestKernels(threads: number): ChosenKernels {
+  const native = loadByName('native', threads);
+  if ('kernels' in native) return { ...native, warnings: [] };
+  const missing = `no native kernels (${native.reason})`;
+  const advice = 'With a C++ compiler and python3, npm run build:native builds them.';
+  const wasm = loadByName('wasm', threads);
+  if ('kernels' in wasm) {
+    return {
+      kernels: wasm.kernels,
+      reason: `no native kernels: ${native.reason}; ${wasm.reason}`,
+      warnings: [`${missing}; the wasm ones are several times slower on wide CPUs. ${advice}`],
+    };
   }
   return {
     kernels: referenceKernels('float32'),
-    reason: `no native kernels: ${load.reason}`,
+    reason: `no native kernels: ${native.reason}; no wasm kernels: ${wasm.reason}`,
     warnings: [
-      `no native kernels (${load.reason}); the TypeScript ones are many times slower. ` +
-        'With a C++ compiler and python3, npm run build:native builds them.',
+      `${missing} and no wasm kernels (${wasm.reason}); the TypeScript ones are many times slower. ${advice}`,
     ],
   };
 }

@@ -65,6 +65,13 @@ export interface ForwardOptions {
   readonly oldWeight: number;
 }
 
+/** One pass of one step. */
+export interface StepRun {
+  readonly timeMs: number;
+  /** Parts it is cut into for the threads, where its loops differ in the one with the fewest. */
+  readonly tasks: number;
+}
+
 /** One plan in memory. */
 export interface Executor {
   readonly plan: Plan;
@@ -92,5 +99,7 @@ export interface Executor {
   writeGradient(id: number, values: RealArray): void;
   /** The whole activation or gradient arena, as it lies in memory (guard words included). */
   readArena(which: 'activations' | 'gradients'): RealArray;
+  /** How each of the plan's steps ran in the last pass; kernel sets that do not tell leave it out. */
+  stepRuns?(pass: 'forward' | 'backward'): readonly StepRun[];
   dispose(): void;
 }

@@ -11,8 +11,8 @@ import type { Plan } from '../plan/plan.ts';
 import type { Executor, KernelSet, ModelArrays, RealArray, SgdOptions } from './contract.ts';
 import { encodePlan } from './native-program.ts';
 
-/** Best first. */
-export const instructionSets = ['avx512', 'avx2', 'baseline'] as const;
+/** Best first; `baseline` is for CPUs with none of the others. */
+export const instructionSets = ['avx512', 'avx2', 'neon', 'baseline'] as const;
 export type InstructionSet = (typeof instructionSets)[number];
 
 /** Handles are opaque to JavaScript. */
@@ -51,6 +51,14 @@ interface Addon {
     options: Float64Array,
   ): void;
   memory(): [number, number];
+  stepRuns(instance: Handle, backward: number, out: Float64Array): void;
+  measureMachine(
+    isa: string,
+    pool: Handle,
+    milliseconds: number,
+    megabytes: number,
+    out: Float64Array,
+  ): void;
 }
 
 export interface NativeOptions {
@@ -98,6 +106,36 @@ export function nativeMemory(): { readonly allocations: number; readonly bytes: 
   if ('reason' in loaded) return { allocations: 0, bytes: 0 };
   const [allocations, bytes] = loaded.addon.memory();
   return { allocations, bytes };
+}
+
+/** What a machine reaches at most with one instruction set and number of threads. */
+export interface MachineRates {
+  /** 10⁹ floating-point operations a second in registers, two per multiply-add. */
+  readonly fmaGflops: number;
+  /** 10⁹ bytes a second from memory, and from memory to memory (read and written ones counted). */
+  readonly readGbytes: number;
+  readonly copyGbytes: number;
+}
+
+/**
+ * A function that measures the machine for some milliseconds; undefined where the kernels are not native.
+ *
+ * `bufferMib` should be larger than all caches together; 0 leaves memory out (its rates are 0).
+ */
+export function machineMeter(
+  options: NativeOptions,
+): ((milliseconds: number, bufferMib: number) => MachineRates) | undefined {
+  const loaded = loadAddon();
+  const load = loadNativeKernels(options);
+  if ('reason' in loaded || 'reason' in load) return undefined;
+  const { addon } = loaded;
+  const pool = addon.createPool(load.kernels.threads);
+  const out = new Float64Array(3);
+  return (milliseconds, bufferMib) => {
+    addon.measureMachine(load.isa, pool, milliseconds, bufferMib, out.fill(0));
+    const [fmaGflops, readGbytes, copyGbytes] = out.map((rate) => rate / 1e9);
+    return { fmaGflops: fmaGflops!, readGbytes: readGbytes!, copyGbytes: copyGbytes! };
+  };
 }
 
 /** Where `npm run build:native` puts the addon, seen from src/kernels and dist/kernels alike. */
@@ -162,6 +200,7 @@ function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSe
 
 function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
   const losses = new Float64Array(plan.batch);
+  const runs = new Float64Array(2 * plan.steps.length);
   let count = plan.batch;
   const sizeOf = (id: number) => {
     const { channels, height, width } = plan.tensors[id]!;
@@ -211,6 +250,11 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
       const values = new Float32Array(gradients ? plan.gradientSize : plan.activationSize);
       addon.readArena(instance, Number(gradients), values);
       return values;
+    },
+    stepRuns(pass) {
+      addon.stepRuns(instance, Number(pass === 'backward'), runs);
+      const steps = plan.steps.length;
+      return plan.steps.map((_, i) => ({ timeMs: runs[i]! / 1e6, tasks: runs[steps + i]! }));
     },
     dispose: () => addon.dispose(instance),
   };

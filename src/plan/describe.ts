@@ -36,6 +36,8 @@ export interface LayerDescription {
 export interface StepDescription {
   readonly path: string;
   readonly kind: Step['kind'];
+  /** Convolutions computed on the way, whose results are not stored. */
+  readonly before: readonly string[];
   /** What is read, each `path` with what its reader does to it first: `relu(bn(stem/conv))`. */
   readonly reads: readonly string[];
   /** Rectifies what it writes (sums only; elsewhere the reader does). */
@@ -147,7 +149,8 @@ export function descriptionText(description: NetworkDescription): string {
 
 /** Both plans of a network, and the options with their defaults. */
 function planBoth(graph: Graph, { batchNorm }: NetSpec, options: DescribeOptions) {
-  const { batch = 64, replicas = 1, valueBytes = 4, ...rest } = options;
+  const { batch = 64, replicas = 1, valueBytes = 4, fuse = true } = options;
+  const rest = { ...options, chains: fuse };
   const { epsilon } = batchNorm;
   return {
     training: makePlan(graph, { ...rest, batch, replicas, epsilon, training: true }),
@@ -203,6 +206,7 @@ function describeStep(plan: Plan, step: Step): StepDescription {
   return {
     path: step.path,
     kind: step.kind,
+    before: step.kind === 'conv' ? step.before.map(({ path }) => path) : [],
     reads: step.inputs.map((id) => viewText(plan.tensors[id]!.path, plan.tensors[id]!.read)),
     relu: step.kind === 'add' && step.relu,
     shape: { channels, height, width },
@@ -284,12 +288,14 @@ function stepLines({ steps }: NetworkDescription): readonly string[] {
     [
       { title: `step (${steps.length}, fused)` },
       { title: 'kind' },
+      { title: 'on the way' },
       { title: 'reads' },
       { title: 'writes' },
     ],
-    steps.map(({ path, kind, reads, relu, shape }) => [
+    steps.map(({ path, kind, before, reads, relu, shape }) => [
       path,
       relu ? `${kind}, relu` : kind,
+      before.join(', '),
       reads.join(' + '),
       kind === 'loss' ? '' : shapeText(shape),
     ]),

@@ -80,6 +80,16 @@ export function stateSlices({ layout }: Pick<Model, 'layout'>): readonly NamedSl
   ]);
 }
 
+/** Every parameter and running average by path; the arrays are the model's own. */
+export function namedValues(model: Model): ReadonlyMap<string, RealArray> {
+  const entry = ({ path, offset, size }: NamedSlice, values: RealArray) =>
+    [path, values.subarray(offset, offset + size)] as const;
+  return new Map([
+    ...parameterSlices(model).map((slice) => entry(slice, model.parameters)),
+    ...stateSlices(model).map((slice) => entry(slice, model.state)),
+  ]);
+}
+
 /** The path of the first slice that holds a NaN or an infinity, or undefined. */
 export function firstNonFinite(
   values: RealArray,

@@ -46,7 +46,7 @@ describe('igc describe', () => {
     const steps = async (...args: string[]) =>
       JSON.parse((await runIgc(['describe', '--depth', '5', '--json', ...args])).stdout).steps
         .length;
-    expect(await steps()).toBe(10);
+    expect(await steps()).toBe(7);
     expect(await steps('--no-fuse')).toBe(24);
   });
 

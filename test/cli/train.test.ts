@@ -6,6 +6,7 @@ import { runIgc, startIgc, temporaryFolder, tinyRun } from './run-igc.ts';
 const folder = temporaryFolder();
 const train = (...args: string[]) => runIgc(['train', ...tinyRun, ...args], { cwd: folder() });
 const noNative = { IGCNET_NO_NATIVE: '1' };
+const onlyReference = { ...noNative, IGCNET_NO_WASM: '1' };
 
 describe('igc train', () => {
   it('writes a run folder, progress on stderr and the result on stdout', async () => {
@@ -94,13 +95,20 @@ describe('igc train', () => {
 });
 
 describe('igc train without the addon', () => {
-  it('falls back to the reference, says so once and how to build it', async () => {
-    const args = ['train', ...tinyRun, '--name', 'reference'];
-    const { code, stderr } = await runIgc(args, { cwd: folder(), env: noNative });
+  it.each([
+    ['wasm', noNative, /^kernels {3}wasm-(simd128|relaxed-simd)/m],
+    [
+      'the reference where there is no wasm either',
+      onlyReference,
+      /^kernels {3}reference-float32/m,
+    ],
+  ])('falls back to %s, says so once and how to build it', async (name, env, kernels) => {
+    const args = ['train', ...tinyRun, '--name', name.split(' ').at(-1)!];
+    const { code, stderr } = await runIgc(args, { cwd: folder(), env });
     expect(code).toBe(0);
     expect(stderr.match(/no native kernels/g)).toHaveLength(1);
     expect(stderr).toMatch(/^warning: no native kernels .*npm run build:native/m);
-    expect(stderr).toMatch(/^kernels {3}reference-float32/m);
+    expect(stderr).toMatch(kernels);
   });
 
   it('refuses native kernels that were asked for', async () => {
@@ -116,10 +124,17 @@ describe('igc train without the addon', () => {
     const { code, stdout } = await runIgc(['doctor'], { env: noNative });
     expect(code).toBe(0);
     expect(stdout).toMatch(/✗ native-baseline +IGCNET_NO_NATIVE is set/);
-    expect(stdout).toMatch(/→ runs with reference-float32/);
+    expect(stdout).toMatch(/✓ wasm-simd128 +the same C\+\+ as WebAssembly, 4 images a vector/);
+    expect(stdout).toMatch(/→ runs with wasm-(simd128|relaxed-simd)/);
     expect(stdout).toContain('npm run build:native');
-    const { chosen } = JSON.parse((await runIgc(['doctor', '--json'], { env: noNative })).stdout);
+    const json = await runIgc(['doctor', '--json'], { env: onlyReference });
+    const { chosen, kernels } = JSON.parse(json.stdout);
     expect(chosen.name).toBe('reference-float32');
+    expect(chosen.reason).toBe(
+      'no native kernels: IGCNET_NO_NATIVE is set; no wasm kernels: IGCNET_NO_WASM is set',
+    );
+    const wasm = kernels.find(({ name }: { name: string }) => name === 'wasm-simd128');
+    expect(wasm).toEqual({ name: 'wasm-simd128', ok: false, detail: 'IGCNET_NO_WASM is set' });
   });
 });
 

@@ -1,11 +1,21 @@
 /** Memory is taken when a plan is instantiated; a training step takes none. */
 import { describe, expect, test } from 'vitest';
+import type { KernelSet } from '../../src/kernels/contract.ts';
 import { nativeMemory } from '../../src/kernels/native.ts';
+import { wasmUse } from '../../src/kernels/wasm-kernels.ts';
 import { cases } from './cases.ts';
 import { kernelSets } from './kernel-sets.ts';
 import { drawInputs, oldWeight, planOf, start } from './trial.ts';
 
 const trial = cases.find((c) => c.name === 'a residual network of igc blocks in two replicas')!;
+
+/** What kernels have taken so far. */
+function memoryOf(kernels: KernelSet) {
+  const { allocations, bytes } = kernels.name.startsWith('wasm')
+    ? wasmUse(kernels)
+    : nativeMemory();
+  return { allocations, bytes };
+}
 
 describe.each(kernelSets.map((kernels) => [kernels.name, kernels] as const))('%s', (_, kernels) => {
   test('allocates nothing in a training step', () => {
@@ -20,9 +30,9 @@ describe.each(kernelSets.map((kernels) => [kernels.name, kernels] as const))('%s
     };
     step();
     const arrays = process.memoryUsage().arrayBuffers;
-    const { allocations } = nativeMemory();
+    const { allocations } = memoryOf(kernels);
     for (let i = 0; i < 100; i++) step();
-    expect(nativeMemory().allocations).toBe(allocations);
+    expect(memoryOf(kernels).allocations).toBe(allocations);
     expect(process.memoryUsage().arrayBuffers).toBeLessThanOrEqual(arrays);
     executor.dispose();
   });
@@ -30,8 +40,8 @@ describe.each(kernelSets.map((kernels) => [kernels.name, kernels] as const))('%s
   test('gives the memory of a disposed plan back', () => {
     const inputs = drawInputs(trial, true);
     const plan = planOf(trial, kernels, { training: true, fuse: true });
-    const { bytes } = nativeMemory();
+    const { bytes } = memoryOf(kernels);
     for (let i = 0; i < 3; i++) start(plan, kernels, inputs, plan.batch).executor.dispose();
-    expect(nativeMemory().bytes).toBe(bytes);
+    expect(memoryOf(kernels).bytes).toBe(bytes);
   });
 });

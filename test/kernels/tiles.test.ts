@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { tolerances } from '../tolerances.ts';
 import { conv, graphOf, cases as ownCases } from './cases.ts';
-import { definition, nativeSets, skippedSets } from './kernel-sets.ts';
+import { definition, nativeSets, skippedSets, wasmSets } from './kernel-sets.ts';
 import { type Case, drawInputs, expectClose, expectSame, planOf, runTrial } from './trial.ts';
 import { variantCases } from './variant-cases.ts';
 
@@ -66,7 +66,9 @@ const batches = [1, 2, 3];
 
 const ofBatch = ({ replicas: _, ...trial }: Case, batch: number): Case => ({ ...trial, batch });
 
-describe.each(nativeSets.map((kernels) => [kernels.name, kernels] as const))('%s', (_, kernels) => {
+const sets = [...nativeSets, ...wasmSets];
+
+describe.each(sets.map((kernels) => [kernels.name, kernels] as const))('%s', (_, kernels) => {
   test.each(table)('infers small batches of %s as the definition does', (_, trial) => {
     for (const batch of batches) {
       const small = ofBatch(trial, batch);

@@ -238,14 +238,19 @@ export function nmse(got: ArrayLike<number>, want: ArrayLike<number>): number {
   return error === 0 ? 0 : error / power;
 }
 
+/** The largest NMSE of all results. */
+export function worstNmse(got: Results, want: Results): number {
+  return Math.max(...[...want].map(([name, values]) => nmse(got.get(name)!, values)));
+}
+
 /** Every result within the tolerance; the message lists all that are not. */
-export function expectClose(got: Results, want: Results, tolerance: number): void {
+export function expectClose(got: Results, want: Results, tolerance: number, of = ''): void {
   expect([...got.keys()]).toEqual([...want.keys()]);
   const wrong = [...want].flatMap(([name, values]) => {
     const error = nmse(got.get(name)!, values);
     return error <= tolerance ? [] : [`${name}: NMSE ${error.toExponential(1)}`];
   });
-  expect(wrong, `results with an NMSE above ${tolerance}`).toEqual([]);
+  expect(wrong, `results with an NMSE above ${tolerance} ${of}`.trim()).toEqual([]);
 }
 
 /** The same bits. */

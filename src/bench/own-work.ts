@@ -1,0 +1,44 @@
+/** Our side of a measurement: a function that does one step, as the trainer and the classifier do. */
+import { stream } from '../core/random.ts';
+import type { Executor, KernelSet } from '../kernels/contract.ts';
+import type { NetSpec } from '../spec/network.ts';
+import { initializeModel, makeModel, planModel } from '../train/model.ts';
+import type { Work } from './peer.ts';
+
+export interface OwnWork {
+  readonly executor: Executor;
+  /** One step: batch in, loss and new weights, or logits. */
+  step(): void;
+}
+
+export function ownWork(spec: NetSpec, kernels: KernelSet, batch: number, work: Work): OwnWork {
+  const model = makeModel(spec, kernels);
+  initializeModel(model, 0);
+  const training = work === 'train';
+  const executor = kernels.instantiate(planModel(model, { batch, training }), model);
+  const { images, labels } = randomBatch(spec, kernels, batch);
+  const decay = [{ offset: 0, size: model.parameters.length, factor: 1e-4 }];
+  const sgd = { learningRate: 0.001, momentum: 0.9, nesterov: true, decay };
+  return {
+    executor,
+    step() {
+      executor.setBatch(images, labels, batch);
+      executor.forward({ oldWeight: 0.9 });
+      if (training) {
+        executor.backward();
+        kernels.updateSgd(model, sgd);
+      } else {
+        executor.output();
+      }
+    },
+  };
+}
+
+function randomBatch(spec: NetSpec, kernels: KernelSet, batch: number) {
+  const { channels, height, width } = spec.input;
+  const random = stream(0, 'bench/images');
+  const images = kernels.newArray(batch * channels * height * width);
+  for (let i = 0; i < images.length; i++) images[i] = random.normal();
+  const labels = Int32Array.from({ length: batch }, () => random.integer(spec.classes));
+  return { images, labels };
+}
