@@ -39,15 +39,13 @@ struct StepTask {
   Executor* e;
   Step* s;
   int k;           // backward: which convolution
-  int firstBlock;  // of this loop's tasks
+  int firstBlock, blockStep;  // of this loop's tasks
   bool add;        // backward: to the weight gradients of earlier loops
 };
 
 // Every other step goes through the blocks from the last to the first: what the step before left in the cache comes
 // first.
-INLINE int turned(const Executor& e, const Step& s, int block) {
-  return (&s - e.steps) % 2 ? blocks(e) - 1 - block : block;
-}
+INLINE bool turned(const Executor& e, const Step& s) { return (&s - e.steps) % 2; }
 
 INLINE int64_t groupWeights(const Conv& c) { return int64_t(perOut(c)) * perIn(c) * c.kernelH * c.kernelW; }
 
@@ -201,7 +199,6 @@ inline void convForwardTask(void* context, int task, int worker) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   ConvPlace p = convPlace(c, task / s.partsForward, s.stripsForward, s.rowsForward, s.chunkForward);
   p.part = task % s.partsForward;
-  p.block = turned(e, s, p.block);
   int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
   const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
   V* sums = (V*)e.scratch[worker];
@@ -449,7 +446,7 @@ inline void convBackwardTask(void* context, int task, int worker) {
   ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
   const int local = p.block;
   const int64_t slot = int64_t(local) * c.strips + p.strip;
-  p.block = turned(e, s, p.block + job.firstBlock);
+  p.block = job.firstBlock + local * job.blockStep;
   const int inputs = perIn(c);
   BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
   const Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
@@ -522,8 +519,8 @@ inline void convForward(Executor& e, Step& s) {
     startStatistics(e, *bn);
     bn->usedSlots = s.stripsForward;
   }
-  StepTask job{&e, &s, 0, 0, false};
-  parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job);
+  StepTask job{&e, &s, 0, 0, 1, false};
+  parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job, turned(e, s));
   if (bn) finishStatistics(e, *bn);
 }
 
@@ -541,15 +538,18 @@ inline void convBackward(Executor& e, Step& s) {
   if (out.bn >= 0) finishBackward(e, e.batchNorms[out.bn]);
   if (in.bn >= 0 && s.mode[0] != kNone && s.complete[0]) e.batchNorms[in.bn].usedSlots = s.convs[0].strips;
   for (int k = 0; k + 1 < s.convCount; k++) clearBetween(e, s.convs[k], k % 2, s.together);
-  for (int block = 0; block < blocks(e); block += s.together) {
-    int together = minimum(s.together, blocks(e) - block);
+  // Blocks at work together lie apart, so that a worker has the same ones as in every other loop.
+  const int turns = ceilDiv(blocks(e), s.together);
+  const bool backwards = turned(e, s) && blocks(e) % turns == 0;  // the first turn fills all slots of partial sums
+  for (int turn = 0; turn < turns; turn++) {
+    int first = backwards ? turns - 1 - turn : turn, together = ceilDiv(blocks(e) - first, turns);
     for (int k = s.convCount - 1; k >= 0; k--) {
-      StepTask job{&e, &s, k, block, block > 0};
-      parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job);
+      StepTask job{&e, &s, k, first, turns, turn > 0};
+      parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job, turned(e, s));
     }
   }
   for (int k = 0; k < s.convCount; k++) {
-    StepTask job{&e, &s, k, 0, false};
+    StepTask job{&e, &s, k, 0, 1, false};
     Conv& c = s.convs[k];
     parallelFor(e.pool, int((weightCount(c) + kSumChunk - 1) / kSumChunk), sumPartialsTask, &job);
     if (c.bias >= 0) biasGradient(e, s, c);
