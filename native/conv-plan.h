@@ -51,6 +51,21 @@ INLINE int chooseChunk(const Conv& c, bool all, int rows, int passes) {
   return int(chunk < c.groups ? chunk : c.groups);
 }
 
+// Inference sums nothing over tasks: their number may follow the threads, so that one image's work is shared evenly.
+// kLeastMultiplyAdds: of vectors, below which handing a task out costs more than it brings, by measurement.
+constexpr int64_t kLeastMultiplyAdds = 2 * 1024;
+constexpr int kTasksPerThread = 2;
+inline void shareOut(const Executor& e, Step& s, const Conv& c) {
+  const int others = blocks(e) * s.stripsForward;
+  const int64_t work = weightCount(c) * s.rowsForward * c.outWidth;
+  const int64_t most = maximum(1, int(work / kLeastMultiplyAdds));
+  const int wanted = ceilDiv(kTasksPerThread * poolThreads(e.pool), others);
+  const int tasks = int(wanted < most ? wanted : most);
+  if (ceilDiv(c.groups, s.chunkForward) >= tasks) return;
+  if (c.groups >= tasks) s.chunkForward = ceilDiv(c.groups, tasks);
+  else s.chunkForward = 1, s.partsForward = minimum(ceilDiv(tasks, c.groups), outputBlocks(perOut(c)));
+}
+
 // One convolution alone goes through all blocks at once. Several take the blocks in turns, as few at a time as give
 // enough tasks, so that what lies between them stays in the cache.
 inline void planTogether(Executor& e, Step& s) {
@@ -77,10 +92,14 @@ inline int64_t planConv(Executor& e, Step& s) {
   s.widest = 0;
   for (int k = 0; k <= last; k++) s.widest = maximum(s.widest, perIn(s.convs[k]));
   const Conv& c = s.convs[last];
-  most = chooseStrips(c.outHeight, kScratchBytes, leastStrips(e, c, last > 0, 1), s.rowsForward, s.stripsForward, [&](Rows rows) {
-    return 2 * perOut(c) + ceilDiv(s.widest, LANES) + innerScratch(s, last, inputRows(c, rows));
+  const int least = c.tiled ? 1 : leastStrips(e, c, last > 0, 1);
+  most = chooseStrips(c.outHeight, kScratchBytes, least, s.rowsForward, s.stripsForward, [&](Rows rows) {
+    const int64_t runs = c.tiled ? runVectors(e.tensors[s.inputs[0]], inputRegion(c, inputRows(c, rows))) : 0;
+    return 2 * perOut(c) + ceilDiv(s.widest, LANES) + runs + innerScratch(s, last, inputRows(c, rows));
   });
   s.chunkForward = chooseChunk(c, last > 0, s.rowsForward, 1);
+  s.partsForward = 1;
+  if (!e.training && last == 0) shareOut(e, s, c);
   for (int k = 0; k <= last; k++) {
     Conv& c = s.convs[k];
     int64_t weights = weightCount(c) / c.groups;  // packConv sums the weights of repeated inputs in scratch

@@ -20,6 +20,7 @@ constexpr int64_t kScratchBytes = 320 * 1024;
 constexpr int64_t kFirstScratchBytes = 768 * 1024;  // backward of a first convolution
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
 constexpr int kMaxConvs = 40;
+constexpr int64_t kAskBytes = 512 * 1024;  // a block's map that small is in the cache already
 
 INLINE int perIn(const Conv& c) { return c.inChannels / c.groups; }
 INLINE int perOut(const Conv& c) { return c.outChannels / c.groups; }
@@ -38,17 +39,20 @@ struct StepTask {
   Executor* e;
   Step* s;
   int k;           // backward: which convolution
-  int firstBlock;  // of this loop's tasks
+  int firstBlock, blockStep;  // of this loop's tasks
   bool add;        // backward: to the weight gradients of earlier loops
 };
 
 // Every other step goes through the blocks from the last to the first: what the step before left in the cache comes
 // first.
-INLINE int turned(const Executor& e, const Step& s, int block) {
-  return (&s - e.steps) % 2 ? blocks(e) - 1 - block : block;
-}
+INLINE bool turned(const Executor& e, const Step& s) { return (&s - e.steps) % 2; }
 
 INLINE int64_t groupWeights(const Conv& c) { return int64_t(perOut(c)) * perIn(c) * c.kernelH * c.kernelW; }
+
+INLINE void takePart(StripConv& k, int outputs, int part, int parts) {
+  k.fromBlock = outputBlocks(outputs) * part / parts;
+  k.toBlock = outputBlocks(outputs) * (part + 1) / parts;
+}
 
 // Group g over padded scratch.
 INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channel, int cols) {
@@ -68,7 +72,7 @@ INLINE StripConv scratchConv(const Conv& c, int g, const V* x, const int* channe
 // Whether the register tiles read the input tensor itself: seen through its view anew for every row of the kernel
 // and block of outputs, which pays for few of them only.
 INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
-  bool same = c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
+  bool same = !c.tiled && c.kernelW == 3 && c.padW == 1 && c.stride == 1 && c.outWidth == c.inWidth;
   if (same && in.bn < 0 && !in.relu) return kMap;
   if (same && in.bn >= 0 && in.relu && outputBlocks(perOut(c)) <= 2) return kSeenMap;
   return kScratch;
@@ -114,6 +118,14 @@ INLINE void fillGroup(const Executor& e, const Conv& c, const Tensor& in, int bl
   int64_t plane = planeOf(c, rows);
   for (int u = 0; u < c.sourceCount[g]; u++) fillInput(e, c, in, block, c.sources[g * n + u], rows, cols, x + u * plane);
   for (int i = 0; i < n; i++) channel[i] = int(c.sourceOf[g * n + i] * plane);
+}
+
+// The same where images are cut into tiles.
+INLINE void fillGroupTiles(const Executor& e, const Conv& c, const Tensor& in, int block, int g, const TileRuns& runs,
+                           int64_t stride, V* x, int* channel) {
+  const int n = perIn(c);
+  fillTiles(e, in, block, runs, c.sources + g * n, c.sourceCount[g], V{}, x, stride);
+  for (int i = 0; i < n; i++) channel[i] = int(c.sourceOf[g * n + i] * stride);
 }
 
 inline void clearPadding(const Conv& c, const Planes& to) {
@@ -171,11 +183,12 @@ inline Planes innerInput(const Executor& e, const Step& s, int block, int k, Row
 struct ConvPlace {
   int block, g0, g1, strip;
   Rows rows;
+  int part;  // of a group's outputs
 };
 INLINE ConvPlace convPlace(const Conv& c, int task, int strips, int rows, int chunk) {
   int chunks = ceilDiv(c.groups, chunk), k = task / strips % chunks, strip = task % strips;
   return {task / strips / chunks, k * chunk, minimum(c.groups, (k + 1) * chunk), strip,
-          {strip * rows, minimum(c.outHeight, (strip + 1) * rows)}};
+          {strip * rows, minimum(c.outHeight, (strip + 1) * rows)}, 0};
 }
 
 inline void convForwardTask(void* context, int task, int worker) {
@@ -185,8 +198,8 @@ inline void convForwardTask(void* context, int task, int worker) {
   const int last = s.convCount - 1;
   const Conv& c = s.convs[last];
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
-  ConvPlace p = convPlace(c, task, s.stripsForward, s.rowsForward, s.chunkForward);
-  p.block = turned(e, s, p.block);
+  ConvPlace p = convPlace(c, task / s.partsForward, s.stripsForward, s.rowsForward, s.chunkForward);
+  p.part = task % s.partsForward;
   int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
   const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
   V* sums = (V*)e.scratch[worker];
@@ -196,8 +209,15 @@ inline void convForwardTask(void* context, int task, int worker) {
   Rows need = inputRows(c, p.rows);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
   if (last > 0) from = innerInput(e, s, p.block, last, need, channel, at, Requests{});
-  const bool flat = pointwise(c);
+  const bool flat = pointwise(c), direct = kStoresVectors && last == 0 && flat && in.bn < 0 && !in.relu;
+  if (direct) {
+    V* map = (V*)(activation(e, in, p.block, 0) + int64_t(p.rows.lo) * in.width);
+    from = {map, in.plane, p.rows, in.width};
+  }
   const int height = flat ? 1 : count, width = flat ? count * out.width : out.width;
+  const bool asks = last == 0 && in.plane * in.channels * int64_t(sizeof(V)) > kAskBytes;
+  TileRuns runs{};
+  if (c.tiled) runs = tileRuns(e, in, inputRegion(c, need), at + inputs * planeOf(c, need));
   for (int g = p.g0; g < p.g1; g++) {
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
     TensorStore store{activation(e, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
@@ -205,17 +225,21 @@ inline void convForwardTask(void* context, int task, int worker) {
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
     Requests requests;
-    if (last == 0) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(perIn(c), outputs, height, width));
+    if (asks) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(perIn(c), outputs, height, width));
     if (kind != kScratch) {
       StripConv strip = mapConv(e, c, g, in, p.block, p.rows, channel);
+      takePart(strip, outputs, p.part, s.partsForward);
       strip.requests = &requests;
       if (kind == kMap) convolve<kMap>(strip, outputs, height, width, store);
       else convolve<kSeenMap>(strip, outputs, height, width, store);
     } else {
-      if (last == 0) fillGroup(e, c, in, p.block, g, need, at, channel);
+      if (c.tiled) fillGroupTiles(e, c, in, p.block, g, runs, planeOf(c, need), at, channel);
+      else if (last == 0 && !direct) fillGroup(e, c, in, p.block, g, need, at, channel);
       else for (int i = 0; i < inputs; i++) channel[i] = int(c.inMap[g * inputs + i] * from.stride);
       StripConv strip = scratchConv(c, g, from.at, channel, from.cols);
       strip.requests = &requests;
+      takePart(strip, outputs, p.part, s.partsForward);
+      strip.halves = !e.training;
       convolve<kScratch>(strip, outputs, height, width, store);
     }
     if (!bn) continue;
@@ -423,7 +447,7 @@ inline void convBackwardTask(void* context, int task, int worker) {
   ConvPlace p = convPlace(c, task, c.strips, c.rows, c.chunk);
   const int local = p.block;
   const int64_t slot = int64_t(local) * c.strips + p.strip;
-  p.block = turned(e, s, p.block + job.firstBlock);
+  p.block = job.firstBlock + local * job.blockStep;
   const int inputs = perIn(c);
   BackwardScratch b = cutScratch(s, c, e.scratch[worker]);
   const Rows need = inputRows(c, p.rows), read = gradientRows(c, p.rows);
@@ -485,7 +509,7 @@ inline void biasGradient(Executor& e, const Step& s, const Conv& c) {
 
 // Tasks of one block.
 INLINE int forwardTasks(const Step& s) {
-  return ceilDiv(s.convs[s.convCount - 1].groups, s.chunkForward) * s.stripsForward;
+  return ceilDiv(s.convs[s.convCount - 1].groups, s.chunkForward) * s.stripsForward * s.partsForward;
 }
 INLINE int backwardTasks(const Conv& c) { return ceilDiv(c.groups, c.chunk) * c.strips; }
 
@@ -496,8 +520,8 @@ inline void convForward(Executor& e, Step& s) {
     startStatistics(e, *bn);
     bn->usedSlots = s.stripsForward;
   }
-  StepTask job{&e, &s, 0, 0, false};
-  parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job);
+  StepTask job{&e, &s, 0, 0, 1, false};
+  parallelFor(e.pool, blocks(e) * forwardTasks(s), convForwardTask, &job, turned(e, s));
   if (bn) finishStatistics(e, *bn);
 }
 
@@ -515,15 +539,18 @@ inline void convBackward(Executor& e, Step& s) {
   if (out.bn >= 0) finishBackward(e, e.batchNorms[out.bn]);
   if (in.bn >= 0 && s.mode[0] != kNone && s.complete[0]) e.batchNorms[in.bn].usedSlots = s.convs[0].strips;
   for (int k = 0; k + 1 < s.convCount; k++) clearBetween(e, s.convs[k], k % 2, s.together);
-  for (int block = 0; block < blocks(e); block += s.together) {
-    int together = minimum(s.together, blocks(e) - block);
+  // Blocks at work together lie apart, so that a worker has the same ones as in every other loop.
+  const int turns = ceilDiv(blocks(e), s.together);
+  const bool backwards = turned(e, s) && blocks(e) % turns == 0;  // the first turn fills all slots of partial sums
+  for (int turn = 0; turn < turns; turn++) {
+    int first = backwards ? turns - 1 - turn : turn, together = ceilDiv(blocks(e) - first, turns);
     for (int k = s.convCount - 1; k >= 0; k--) {
-      StepTask job{&e, &s, k, block, block > 0};
-      parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job);
+      StepTask job{&e, &s, k, first, turns, turn > 0};
+      parallelFor(e.pool, together * backwardTasks(s.convs[k]), convBackwardTask, &job, turned(e, s));
     }
   }
   for (int k = 0; k < s.convCount; k++) {
-    StepTask job{&e, &s, k, 0, false};
+    StepTask job{&e, &s, k, 0, 1, false};
     Conv& c = s.convs[k];
     parallelFor(e.pool, int((weightCount(c) + kSumChunk - 1) / kSumChunk), sumPartialsTask, &job);
     if (c.bias >= 0) biasGradient(e, s, c);

@@ -10,7 +10,8 @@ namespace igc {
 struct Pool;  // pool.h
 
 struct Tensor {
-  int channels, height, width;
+  int channels, height, width;           // of what a lane holds of a map
+  int imageHeight, imageWidth;           // of the map
   int64_t plane;                         // positions from one channel's map to the next
   int64_t offset, gradientOffset;        // in floats
   int bn;                                // view: index into Executor::batchNorms or -1
@@ -40,6 +41,7 @@ struct Conv {
   int64_t weight, bias;
   int inChannels, outChannels, groups, kernelH, kernelW, stride, padH, padW;
   int inHeight, inWidth, outHeight, outWidth;
+  int tiled;         // what it reads beyond its lane's tile lies in other lanes
   int bn, relu;      // what is done to the result at once: a folded batch norm (inference) or -1, a ReLU
   int *inMap, *outMap;
   int* sources;      // [groups][inPerGroup]: distinct channels a group reads, in order of first use
@@ -59,7 +61,7 @@ struct Step {
   Conv* convs;       // all but the last one's results live in scratch only
   int convCount;
   int widest;        // most inputs of a group
-  int rowsForward, stripsForward, chunkForward;
+  int rowsForward, stripsForward, chunkForward, partsForward;  // partsForward: tasks of a group's outputs
   int together;      // backward: blocks at a time
   int kernelH, kernelW, stride, padH, padW;  // pools
   int* map;          // permute
@@ -69,6 +71,7 @@ struct Step {
 
 struct Executor {
   int training, batch, replicas, lanes, blocksPerReplica, count;
+  int gridRows, gridColumns;             // tiles of an image, one a lane
   int tensorCount, batchNormCount, stepCount;
   Tensor* tensors;
   BatchNorm* batchNorms;

@@ -86,6 +86,7 @@ bool readTensors(Instance& in, Reader& r) {
   for (int i = 0; i < e.tensorCount; i++) {
     Tensor& t = e.tensors[i];
     t.channels = r.integer(); t.height = r.integer(); t.width = r.integer();
+    t.imageHeight = r.integer(); t.imageWidth = r.integer();
     t.plane = r.large(); t.offset = r.large(); t.gradientOffset = r.large();
     t.bn = r.integer(); t.relu = r.integer();
   }
@@ -145,6 +146,7 @@ bool readConvs(Instance& in, Reader& r, Step& s) {
     c.inMap = r.integers(in.arena, c.inChannels);
     c.outMap = r.integers(in.arena, c.outChannels);
     bool last = k == s.convCount - 1;
+    c.tiled = in.e.gridRows * in.e.gridColumns > 1 && c.kernelH * c.kernelW + c.padH + c.padW > 1;
     c.inHeight = height; c.inWidth = width;
     c.outHeight = height = last ? output.height : r.integer();
     c.outWidth = width = last ? output.width : r.integer();
@@ -224,7 +226,7 @@ bool instantiate(Instance& in, const double* program, const ModelArrays& model, 
   Executor& e = in.e;
   Reader r{program};
   e.training = r.integer(); e.batch = r.integer(); e.replicas = r.integer();
-  e.lanes = r.integer(); e.blocksPerReplica = r.integer();
+  e.lanes = r.integer(); e.gridRows = r.integer(); e.gridColumns = r.integer(); e.blocksPerReplica = r.integer();
   e.tensorCount = r.integer(); e.batchNormCount = r.integer(); e.stepCount = r.integer();
   e.input = r.integer(); e.output = r.integer();
   in.activationSize = r.large(); in.gradientSize = r.large();

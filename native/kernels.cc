@@ -25,7 +25,7 @@ int64_t planSteps(Executor* e) {
   int64_t most = 0;
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
-    int64_t need = s.kind == kConv ? planConv(*e, s) : s.kind == kMaxPool && e->training ? maxPoolScratch(*e, s) : 0;
+    int64_t need = s.kind == kConv ? planConv(*e, s) : poolScratch(*e, s);
     if (need > most) most = need;
     countTasks(*e, i);
   }
@@ -35,15 +35,21 @@ int64_t planSteps(Executor* e) {
 // Lanes -> images [count][C][H][W]; start: of the tensor's planes.
 template <class T>
 void readTensor(const Executor* e, const T* start, const Tensor& t, int count, float* out) {
-  int64_t n = positions(t);
+  const int64_t n = imagePositions(t);
   for (int b = 0; b < blocks(*e); b++) {
     const T* from = start + int64_t(b) * t.channels * t.plane * LANES;
-    int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
-    int images = minimum(perReplica - b % e->blocksPerReplica * LANES, count - first);
-    for (int lane = 0; lane < LANES && lane < images; lane++)
-      for (int c = 0; c < t.channels; c++)
-        for (int64_t i = 0; i < n; i++)
-          out[(int64_t(first + lane) * t.channels + c) * n + i] = toFloat(from[(c * t.plane + i) * LANES + lane]);
+    const int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
+    const int images = minimum(perReplica - b % e->blocksPerReplica * imagesPerBlock(*e), count - first);
+    for (int lane = 0; lane < LANES; lane++) {
+      const LaneTile tile = laneTile(*e, t, lane);
+      if (tile.image >= images) break;
+      for (int c = 0; c < t.channels; c++) {
+        float* to = out + (int64_t(first + tile.image) * t.channels + c) * n + tile.first;
+        const T* values = from + c * t.plane * LANES + lane;
+        for (int y = 0; y < tile.rows; y++)
+          for (int x = 0; x < tile.columns; x++) to[y * t.imageWidth + x] = toFloat(values[(y * t.width + x) * LANES]);
+      }
+    }
   }
 }
 
@@ -70,18 +76,24 @@ void writeTask(void* context, int task, int) {
   const Executor& e = *job.e;
   int block = task / job.t->channels, channel = task % job.t->channels;
   int first = firstImage(e, block), perReplica = e.batch / e.replicas;
-  int images = maximum(0, minimum(minimum(LANES, perReplica - block % e.blocksPerReplica * LANES), job.count - first));
-  int64_t n = positions(*job.t), stride = n * job.t->channels;
-  T* to = job.start + task * job.t->plane;
-  const float* from = job.in + first * stride + channel * n;
-  for (int64_t i = 0; i < n; i++) {
-    V v{};
-    for (int lane = 0; lane < images; lane++) v[lane] = from[lane * stride + i];
-    to[i].put(v);
+  const Tensor& t = *job.t;
+  int images = minimum(perReplica - block % e.blocksPerReplica * imagesPerBlock(e), job.count - first);
+  int64_t n = imagePositions(t), stride = n * t.channels;
+  T* to = job.start + task * t.plane * LANES;
+  for (int lane = 0; lane < LANES; lane++, to++) {
+    const LaneTile tile = laneTile(e, t, lane);
+    const float* from = job.in + (first + tile.image) * stride + channel * n + tile.first;
+    const int rows = tile.image < images ? tile.rows : 0;
+    for (int y = 0; y < t.height; y++) {
+      const int columns = y < rows ? tile.columns : 0;
+      T* row = to + y * t.width * LANES;
+      for (int x = 0; x < columns; x++) putNumber(row[x * LANES], from[y * t.imageWidth + x]);
+      for (int x = columns; x < t.width; x++) row[x * LANES] = 0;
+    }
   }
 }
 
-// Images [count][C][H][W] -> lanes.
+// Images [count][C][H][W] -> lanes; start: of the tensor's planes.
 template <class T>
 void writeTensor(const Executor* e, T* start, const Tensor& t, const float* in, int count) {
   WriteTask<T> job{e, start, &t, in, count};
@@ -89,12 +101,12 @@ void writeTensor(const Executor* e, T* start, const Tensor& t, const float* in, 
 }
 
 void writeGradient(const Executor* e, const Tensor& t, const float* in) {
-  writeTensor(e, (Float32*)(e->gradients + t.gradientOffset), t, in, e->batch);
+  writeTensor(e, e->gradients + t.gradientOffset, t, in, e->batch);
 }
 
 void setBatch(Executor* e, const float* images, const int32_t* labels, int count) {
   const Tensor& t = e->tensors[e->input];
-  writeTensor(e, activation(*e, t, 0, 0), t, images, count);
+  writeTensor(e, (Element*)activation(*e, t, 0, 0), t, images, count);
   for (int i = 0; i < e->batch; i++) e->labels[i] = i < count ? labels[i] : 0;
   e->count = count;
 }
@@ -134,8 +146,8 @@ void forward(Executor* e) {
       case kBatchNorm: batchNormForward(*e, s); break;
       case kRelu: forEachPlane(*e, s, channels, reluForwardTask); break;
       case kAdd: forEachPlane(*e, s, channels, addForwardTask); break;
-      case kAveragePool: forEachPlane(*e, s, channels, poolForwardTask); break;
-      case kMaxPool: forEachPlane(*e, s, channels, maxPoolForwardTask); break;
+      case kAveragePool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? averageTilesTask : poolForwardTask); break;
+      case kMaxPool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? maxPoolTilesTask : maxPoolForwardTask); break;
       case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
     }
     e->forwardTimes[i] = nanoseconds() - start;

@@ -80,6 +80,8 @@ struct StripConv {
   const float *scale, *shift;
   const int* source;         // [I] channels
   Requests* requests;        // or null
+  int fromBlock, toBlock;    // blocks of outputs; toBlock 0: all
+  bool halves;               // half a tile for what is left of a row: tiles of images are narrow
 };
 
 // Outputs of block k when n outputs are dealt into blocks as evenly as possible.
@@ -216,6 +218,10 @@ INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, 
   constexpr int P = OB <= 2 ? kPixelsNarrow : INPUT == kScratch ? kPixelsWide : kPixelsMap;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
+  if (P > 2 && INPUT == kScratch && k.halves && whole + P / 2 <= end) {
+    tiles<OB, P / 2, INPUT>(k, w, o, r, whole, whole + P / 2, out);
+    whole += P / 2;
+  }
   if (whole < end) tiles<OB, 1, INPUT>(k, w, o, r, whole, end, out);
 }
 
@@ -227,12 +233,13 @@ INLINE int64_t convolveCalls(int inputs, int outputs, int rows, int cols) {
 // All outputs of a group over rows x cols.
 template <int INPUT, class Out>
 void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
-  int taps = k.inputs * k.kernelH * k.kernelW, count = outputBlocks(outputs), chunk = chunkOf(k.inputs);
+  const int taps = k.inputs * k.kernelH * k.kernelW, chunk = chunkOf(k.inputs);
+  const int count = k.toBlock > 0 ? k.toBlock : outputBlocks(outputs);
   for (int r = 0; r < rows; r++) {
     for (int c = 0; c < cols; c += chunk) {
       int end = minimum(cols, c + chunk);
-      const float* w = k.weights;
-      for (int b = 0; b < count; b++) {
+      const float* w = k.weights + int64_t(taps) * blockStart(outputs, k.fromBlock);
+      for (int b = k.fromBlock; b < count; b++) {
         int o = blockStart(outputs, b), width = blockStart(outputs, b + 1) - o;
         if (k.requests) k.requests->ask();
         switch (width) {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <memory>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -23,7 +25,19 @@ inline void relax() {
 }
 // Between the loops of one step workers spin (tens of microseconds); between steps they sleep.
 constexpr int kSpins = 4000;
+// Of a ticket: more than tasks and workers together.
+constexpr int kNumberBits = 32;
+constexpr uint64_t kNumber = (uint64_t(1) << kNumberBits) - 1;
 }  // namespace
+
+// A worker's part of a loop: the same in every loop over the same images, so that what it has in its caches is what it
+// needs. The next task's number, and above it the number of the last one's follower: taken together, so that a worker
+// that comes too late for a loop sees that it is over, or takes part in the next one; nobody waits for those who did
+// nothing.
+struct alignas(64) Range {
+  std::atomic<uint64_t> tickets{0};
+  int first = 0;
+};
 
 struct Pool {
   int threads = 1;
@@ -36,15 +50,21 @@ struct Pool {
   std::atomic<bool> stop{false};
   Task task = nullptr;
   void* context = nullptr;
-  int count = 0;
-  std::atomic<int> next{0};
-  std::atomic<int> busy{0};
+  bool backwards = false;
+  std::unique_ptr<Range[]> ranges;  // one a worker
+  std::atomic<int> done{0};
 
+  // Its own range first, then what the others have left.
   void drain(int worker) {
-    for (;;) {
-      int i = next.fetch_add(1, std::memory_order_relaxed);
-      if (i >= count) return;
-      task(context, i, worker);
+    for (int k = 0; k < threads; k++) {
+      Range& range = ranges[(worker + k) % threads];
+      for (;;) {
+        uint64_t ticket = range.tickets.fetch_add(1, std::memory_order_acq_rel);
+        int i = int(ticket & kNumber), end = int(ticket >> kNumberBits);
+        if (i >= end) break;
+        task(context, backwards ? range.first + end - 1 - i : i, worker);
+        done.fetch_add(1, std::memory_order_release);
+      }
     }
   }
 
@@ -65,7 +85,6 @@ struct Pool {
       if (stop.load()) return;
       seen = generation.load(std::memory_order_acquire);
       drain(worker);
-      busy.fetch_sub(1, std::memory_order_release);
     }
   }
 };
@@ -73,6 +92,7 @@ struct Pool {
 Pool* createPool(int threads) {
   Pool* pool = new Pool;
   pool->threads = threads < 1 ? 1 : threads;
+  pool->ranges = std::make_unique<Range[]>(size_t(pool->threads));
   for (int i = 1; i < pool->threads; i++) pool->workers.emplace_back([pool, i] { pool->loop(i); });
   return pool;
 }
@@ -95,17 +115,21 @@ long long nanoseconds() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-void parallelFor(Pool* pool, int count, Task task, void* context) {
+void parallelFor(Pool* pool, int count, Task task, void* context, bool backwards) {
   if (count <= 0) return;
   if (count == 1 || pool->threads == 1) {
-    for (int i = 0; i < count; i++) task(context, i, 0);
+    for (int i = 0; i < count; i++) task(context, backwards ? count - 1 - i : i, 0);
     return;
   }
   pool->task = task;
   pool->context = context;
-  pool->count = count;
-  pool->next.store(0, std::memory_order_relaxed);
-  pool->busy.store(pool->threads - 1, std::memory_order_relaxed);
+  pool->backwards = backwards;
+  pool->done.store(0, std::memory_order_relaxed);
+  for (int w = 0; w < pool->threads; w++) {
+    uint64_t first = uint64_t(count) * w / pool->threads, end = uint64_t(count) * (w + 1) / pool->threads;
+    pool->ranges[w].first = int(first);
+    pool->ranges[w].tickets.store(end << kNumberBits | first, std::memory_order_release);
+  }
   pool->generation.fetch_add(1);
   if (pool->sleeping.load() > 0) {
     { std::lock_guard<std::mutex> lock(pool->mutex); }
@@ -113,7 +137,7 @@ void parallelFor(Pool* pool, int count, Task task, void* context) {
   }
   pool->drain(0);
   int spins = 0;
-  while (pool->busy.load(std::memory_order_acquire) > 0) {
+  while (pool->done.load(std::memory_order_acquire) < count) {
     if (++spins < 20000) relax();
     else std::this_thread::yield();
   }

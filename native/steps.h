@@ -5,6 +5,7 @@
 
 #include "batch-norm.h"
 #include "pool.h"
+#include "tiles.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -203,9 +204,75 @@ inline void maxPoolForwardTask(void* context, int task, int) {
       (y++)->put(largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); }));
 }
 
-// Floats of scratch that backward needs: view(in) and its gradient, one channel of one block.
-inline int64_t maxPoolScratch(const Executor& e, const Step& s) {
-  return 2 * positions(e.tensors[s.inputs[0]]) * LANES;
+// All that the windows over a lane's tile read, in the tile's coordinates.
+INLINE TileRegion windowsOf(const Executor& e, const Step& s) {
+  const Tensor& out = e.tensors[s.output];
+  return {{-s.padH, (out.height - 1) * s.stride - s.padH + s.kernelH},
+          {-s.padW, (out.width - 1) * s.stride - s.padW + s.kernelW}};
+}
+
+// A channel's region at `memory`.
+INLINE const V* filledTile(const Executor& e, const Tensor& in, int block, int channel, const TileRegion& region, V outside,
+                           V* memory) {
+  const TileRuns runs = tileRuns(e, in, region, memory + region.positions());
+  fillTiles(e, in, block, runs, &channel, 1, outside, memory, 0);
+  return memory;
+}
+
+// The average of all of an image, in each of its lanes.
+inline void averageImage(const Executor& e, const Tensor& in, int block, int channel, Stored* y) {
+  const View view = viewOf(e, in, block, channel);
+  const TileMap map = tileMap(e, in);
+  const Stored* x = activation(e, in, block, channel);
+  V sum{};
+  for (int r = 0; r < in.height; r++)
+    for (int q = 0; q < in.width; q++) sum += choose(map.hasRow(r) & map.hasColumn(q), view(*x++), V{});
+  y->put(sumTiles(e, sum) * splat(1.0f / float(imagePositions(in))));
+}
+
+inline void averageTilesTask(void* context, int task, int worker) {
+  PlaneTask& job = *static_cast<PlaneTask*>(context);
+  Executor& e = *job.e;
+  const Step& s = *job.s;
+  int block = task / job.channels, c = task % job.channels;
+  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  Stored* y = activation(e, out, block, c);
+  if (s.kernelH == in.imageHeight && s.kernelW == in.imageWidth) return averageImage(e, in, block, c, y);
+  const TileRegion region = windowsOf(e, s);
+  const V* x = filledTile(e, in, block, c, region, V{}, (V*)e.scratch[worker]);
+  const V scale = splat(1.0f / float(s.kernelH * s.kernelW));
+  for (int r = 0; r < out.height; r++)
+    for (int q = 0; q < out.width; q++) {
+      V sum{};
+      for (int ky = 0; ky < s.kernelH; ky++)
+        for (int kx = 0; kx < s.kernelW; kx++) sum += x[(r * s.stride + ky) * region.columns.count() + q * s.stride + kx];
+      (y++)->put(sum * scale);
+    }
+}
+
+inline void maxPoolTilesTask(void* context, int task, int worker) {
+  PlaneTask& job = *static_cast<PlaneTask*>(context);
+  Executor& e = *job.e;
+  const Step& s = *job.s;
+  int block = task / job.channels, c = task % job.channels;
+  const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
+  const TileRegion region = windowsOf(e, s);
+  const V* x = filledTile(e, in, block, c, region, splat(-__builtin_inff()), (V*)e.scratch[worker]);
+  Stored* y = activation(e, out, block, c);
+  for (int r = 0; r < out.height; r++)
+    for (int q = 0; q < out.width; q++) {
+      const int top = r * s.stride, left = q * s.stride;
+      (y++)->put(largest({top, top + s.kernelH, left, left + s.kernelW}, region.columns.count(), [&](int i) { return x[i]; }));
+    }
+}
+
+// Floats of scratch that a step needs: what the windows of a tile read, or in backward view(in) and its gradient, one
+// channel of one block.
+inline int64_t poolScratch(const Executor& e, const Step& s) {
+  if (s.kind != kMaxPool && s.kind != kAveragePool) return 0;
+  if (e.training) return s.kind == kMaxPool ? 2 * positions(e.tensors[s.inputs[0]]) * LANES : 0;
+  const TileRegion region = windowsOf(e, s);
+  return tilesOf(e) > 1 ? (region.positions() + runVectors(e.tensors[s.inputs[0]], region)) * LANES : 0;
 }
 
 // Each window hands its gradient to the first of its largest values.
@@ -343,14 +410,14 @@ inline void lossForwardTask(void* context, int block, int) {
   const Step& s = *job.s;
   const Tensor& in = e.tensors[s.inputs[0]];
   const Element* x = (const Element*)activation(e, in, block, 0);
-  for (int lane = 0, n = imagesInBlock(e, block), first = firstImage(e, block); lane < n; lane++) {
-    Logits logits = logitsOf(x + lane, s.classes);
+  for (int image = 0, n = imagesInBlock(e, block), first = firstImage(e, block); image < n; image++) {
+    Logits logits = logitsOf(x + image * tilesOf(e), s.classes);
     double loss = 0, logSum = logits.top + std::log(logits.sum);
     for (int k = 0; k < s.classes; k++) {
-      double t = target(s, k, e.labels[first + lane]);
+      double t = target(s, k, e.labels[first + image]);
       if (t > 0) loss += t * (logSum - logits[k]);
     }
-    e.losses[first + lane] = loss;
+    e.losses[first + image] = loss;
   }
 }
 

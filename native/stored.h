@@ -7,21 +7,17 @@ namespace igc {
 namespace IGC_ISA {
 namespace {
 
-class Float32 {
- public:
-  INLINE operator V() const { return v_; }
-  // Stores v; returns what reading it gives.
-  INLINE V put(V v) { return v_ = v; }
-
- private:
-  V v_;
-};
 INLINE float toFloat(float f) { return f; }
+INLINE void putNumber(float& to, float f) { to = f; }
 
 #if defined(IGC_BFLOAT16)
-class Bfloat16 {
+typedef uint16_t Element;
+constexpr bool kStoresVectors = false;
+
+class Stored {
  public:
   INLINE operator V() const { return (V)(__builtin_convertvector(halves_, Words) << 16); }
+  // Stores v; returns what reading it gives.
   INLINE V put(V v) {
     Words bits = (Words)v, odd = (bits >> 16) & 1u;
     Words rounded = (bits + (odd + 0x7fffu)) & 0xffff0000u;
@@ -35,17 +31,30 @@ class Bfloat16 {
   typedef uint32_t Words __attribute__((vector_size(LANES * 4)));
   Halves halves_;
 };
+
 INLINE float toFloat(uint16_t half) {
   uint32_t bits = uint32_t(half) << 16;
   float f;
   __builtin_memcpy(&f, &bits, sizeof f);
   return f;
 }
-typedef Bfloat16 Stored;
-typedef uint16_t Element;
+INLINE void putNumber(uint16_t& to, float f) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &f, sizeof f);
+  to = f == f ? uint16_t((bits + (((bits >> 16) & 1u) + 0x7fffu)) >> 16) : uint16_t(0x7fc0);
+}
 #else
-typedef Float32 Stored;
 typedef float Element;
+constexpr bool kStoresVectors = true;
+
+class Stored {
+ public:
+  INLINE operator V() const { return v_; }
+  INLINE V put(V v) { return v_ = v; }
+
+ private:
+  V v_;
+};
 #endif
 
 // Where block b of a tensor's channel is stored.

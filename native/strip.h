@@ -2,16 +2,12 @@
 // results that live in scratch only.
 #pragma once
 #include "batch-norm.h"
+#include "tiles.h"
 
 namespace igc {
 namespace IGC_ISA {
 namespace {
 
-// Rows of a map, the last excluded; may reach beyond it, where there are zeros.
-struct Rows {
-  int lo, hi;
-  INLINE int count() const { return hi - lo; }
-};
 INLINE Rows inputRows(const Conv& c, Rows out) {
   return {out.lo * c.stride - c.padH, (out.hi - 1) * c.stride - c.padH + c.kernelH};
 }
@@ -44,6 +40,9 @@ INLINE Rows gradientRows(const Conv& c, Rows out) {
   return {minimum(in.lo + c.padH - (c.kernelH - 1), out.lo * c.stride),
           maximum(in.hi - 1 + c.padH, (out.hi - 1) * c.stride) + 1};
 }
+
+// What a convolution reads for rows of its input, in each lane's tile.
+INLINE TileRegion inputRegion(const Conv& c, Rows rows) { return {rows, {-c.padW, inputCols(c) - c.padW}}; }
 
 // A channel's rows, padded to `cols`, through its view. Never inlined: what is the same for all pixels stays in
 // registers.

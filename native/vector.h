@@ -141,14 +141,18 @@ INLINE V* plane(float* arena, int64_t offset, const Tensor& t, int block, int ch
 
 INLINE int blocks(const Executor& e) { return e.replicas * e.blocksPerReplica; }
 
+// Lanes of an image, and images of a block.
+INLINE int tilesOf(const Executor& e) { return e.gridRows * e.gridColumns; }
+INLINE int imagesPerBlock(const Executor& e) { return LANES / tilesOf(e); }
+
 // The first image of a block, and how many of its images are real.
 INLINE int firstImage(const Executor& e, int block) {
-  return block / e.blocksPerReplica * (e.batch / e.replicas) + block % e.blocksPerReplica * LANES;
+  return block / e.blocksPerReplica * (e.batch / e.replicas) + block % e.blocksPerReplica * imagesPerBlock(e);
 }
 INLINE int imagesInBlock(const Executor& e, int block) {
-  int perReplica = e.batch / e.replicas;
-  int inReplica = perReplica - block % e.blocksPerReplica * LANES;
-  return maximum(0, minimum(LANES, minimum(inReplica, e.count - firstImage(e, block))));
+  int perReplica = e.batch / e.replicas, most = imagesPerBlock(e);
+  int inReplica = perReplica - block % e.blocksPerReplica * most;
+  return maximum(0, minimum(most, minimum(inReplica, e.count - firstImage(e, block))));
 }
 // Ones for the real images of a block.
 INLINE V laneMask(const Executor& e, int block) {

@@ -12,6 +12,7 @@ struct Pool {
   Task task;
   void* context;
   int count;
+  bool backwards = false;
   int next;        // of the loop's tasks
   int open;        // whether a loop may be entered
   int inside;      // workers that look at the loop
@@ -37,7 +38,7 @@ bool drain(int worker) {
   for (bool some = false;; some = true) {
     int i = add(pool.next, 1);
     if (i >= pool.count) return some;
-    pool.task(pool.context, i, worker);
+    pool.task(pool.context, pool.backwards ? pool.count - 1 - i : i, worker);
   }
 }
 
@@ -82,12 +83,13 @@ int poolThreads(const Pool*) { return pool.threads; }
 void lockPool(Pool*) {}
 void unlockPool(Pool*) {}
 
-void parallelFor(Pool*, int count, Task task, void* context) {
+void parallelFor(Pool*, int count, Task task, void* context, bool backwards) {
 #if defined(__wasm_atomics__)
   if (count > 1 && pool.threads > 1) {
     pool.task = task;
     pool.context = context;
     pool.count = count;
+    pool.backwards = backwards;
     store(pool.next, 0);
     store(pool.open, 1);
     add(pool.generation, 1);
@@ -98,7 +100,7 @@ void parallelFor(Pool*, int count, Task task, void* context) {
     return;
   }
 #endif
-  for (int i = 0; i < count; i++) task(context, i, 0);
+  for (int i = 0; i < count; i++) task(context, backwards ? count - 1 - i : i, 0);
 }
 
 }  // namespace igc

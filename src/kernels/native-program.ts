@@ -71,6 +71,8 @@ export function encodePlan(plan: Plan): Float64Array {
     plan.batch,
     plan.replicas,
     plan.lanes,
+    plan.grid.rows,
+    plan.grid.columns,
     plan.blocksPerReplica,
     plan.tensors.length,
     plan.batchNorms.length,
@@ -81,7 +83,8 @@ export function encodePlan(plan: Plan): Float64Array {
     plan.gradientSize,
   ];
   for (const t of plan.tensors) {
-    numbers.push(t.channels, t.height, t.width, t.plane, t.offset, t.gradientOffset);
+    numbers.push(t.channels, t.tile.height, t.tile.width, t.height, t.width);
+    numbers.push(t.plane, t.offset, t.gradientOffset);
     numbers.push(t.read.bn, Number(t.read.relu));
   }
   const positions = positionsOfBatchNorms(plan);

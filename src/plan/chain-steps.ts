@@ -5,7 +5,13 @@
  */
 import type { Draft } from './draft-steps.ts';
 import type { LogicalTensor } from './memory.ts';
-import { type ConvStep, type FleetingConvolution, plainView, type Step } from './plan.ts';
+import {
+  type ConvStep,
+  type FleetingConvolution,
+  type Grid,
+  plainView,
+  type Step,
+} from './plan.ts';
 
 /**
  * Rows of the inner results that strips of a chain may compute twice, summed over its convolutions: beyond that
@@ -13,10 +19,20 @@ import { type ConvStep, type FleetingConvolution, plainView, type Step } from '.
  */
 const mostRepeatedRows = 4;
 
+export interface ChainOptions {
+  readonly training: boolean;
+  /**
+   * With more than one tile nothing is merged: a small batch's maps stay in the cache anyway, and steps of one
+   * convolution have more tasks.
+   */
+  readonly grid: Grid;
+}
+
 /** Merges the convolutions of each block; in inference also moves views to where values are made. */
-export function chainSteps(draft: Draft, { training }: { readonly training: boolean }): Draft {
+export function chainSteps(draft: Draft, { training, grid }: ChainOptions): Draft {
   const tensors = [...draft.tensors];
   const steps = training ? draft.steps : draft.steps.map((step) => finishAtOnce(step, tensors));
+  if (grid.rows * grid.columns > 1) return { tensors, steps };
   return dropUnused({ tensors, steps: mergeConvolutions(tensors, steps) });
 }
 
@@ -66,13 +82,12 @@ function repeatedRows({ before, kernelH }: ConvStep): number {
 
 function join(producer: ConvStep, step: ConvStep, between: LogicalTensor): ConvStep {
   const { kind, inputs, output, inputGradients, before, after, ...own } = producer;
-  const { height, width, read } = between;
+  const { tile, read } = between;
   // In inference the view has moved to `after` already, in training it is at most a ReLU.
   const last: FleetingConvolution = {
     ...own,
     after: { bn: after.bn, relu: after.relu || read.relu },
-    height,
-    width,
+    ...tile,
   };
   return { ...step, inputs, before: [...before, last] };
 }

@@ -8,7 +8,7 @@ import type { Graph, Op, Shape } from '../spec/graph.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 import { countCost } from '../theory/cost.ts';
 import { makePlan, type PlanOptions } from './make-plan.ts';
-import type { Plan, Step, TensorView } from './plan.ts';
+import type { Grid, Plan, Step, TensorView } from './plan.ts';
 
 /** For which batch, replicas and kernels a network is described. */
 export interface DescribeOptions
@@ -75,6 +75,8 @@ export interface NetworkDescription {
   readonly replicas: number;
   /** Bytes at that batch. */
   readonly memory: { readonly training: MemoryDescription; readonly inference: MemoryDescription };
+  /** Into which tiles inference cuts each image of that batch. */
+  readonly grid: Grid;
   readonly steps: readonly StepDescription[];
 }
 
@@ -105,6 +107,7 @@ export function describeNetwork(spec: NetSpec, options: DescribeOptions = {}): N
       training: describeMemory(training, valueBytes),
       inference: describeMemory(inference, valueBytes),
     },
+    grid: inference.grid,
     steps: training.steps.map((step) => describeStep(training, step)),
   };
 }
@@ -138,6 +141,7 @@ export function descriptionText(description: NetworkDescription): string {
     ...totalLines(description),
     '',
     ...memoryLines(description),
+    ...gridLines(description),
     '',
     ...stepLines(description),
     '',
@@ -151,7 +155,7 @@ function planBoth(graph: Graph, { batchNorm }: NetSpec, options: DescribeOptions
   const { epsilon } = batchNorm;
   return {
     training: makePlan(graph, { ...rest, batch, replicas, epsilon, training: true }),
-    inference: makePlan(graph, { ...rest, batch, epsilon, training: false, storage: 'float32' }),
+    inference: makePlan(graph, { ...rest, batch, epsilon, training: false }),
     batch,
     replicas,
     valueBytes,
@@ -271,6 +275,14 @@ function memoryLines(description: NetworkDescription): readonly string[] {
       row('in all', 'total'),
     ],
   );
+}
+
+function gridLines({ grid }: NetworkDescription): readonly string[] {
+  const { rows, columns, obstacle } = grid;
+  if (obstacle !== undefined)
+    return ['', `inference keeps images whole: ${obstacle} cannot run on tiles`];
+  if (rows * columns === 1) return [];
+  return ['', `inference cuts each image into ${rows}×${columns} tiles, one a lane of a vector`];
 }
 
 function stepLines({ steps }: NetworkDescription): readonly string[] {

@@ -127,7 +127,8 @@ function emit(d: Drafting, i: number): Source {
   const { op, path, shape } = node;
   if (op.kind === 'softmaxCrossEntropy') return emitLoss(d, node);
   const output = d.tensors.length;
-  d.tensors.push({ id: output, path, ...shape, read: plainView });
+  const { height, width } = shape;
+  d.tensors.push({ id: output, path, ...shape, tile: { height, width }, read: plainView });
   if (op.kind !== 'input') d.steps.push(makeStep(d, i, output));
   return { tensor: output };
 }

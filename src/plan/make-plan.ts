@@ -12,6 +12,7 @@ import {
   type Plan,
   type Step,
 } from './plan.ts';
+import { cutIntoTiles, wholeImages } from './tiles.ts';
 
 /** What a plan is for. */
 export interface PlanOptions {
@@ -25,12 +26,14 @@ export interface PlanOptions {
   readonly smoothing?: number;
   /** Batch-norm ε; default 2e-5. @source authors' code */
   readonly epsilon?: number;
-  /** How activations are stored; default float32. */
+  /** How activations of training are stored, float32 unless told; those of inference are float32. */
   readonly storage?: ActivationStorage;
   /** Fold permutations, batch norms and ReLUs; default true. */
   readonly fuse?: boolean;
   /** Fold on where `fuse` does: a block's convolutions in one step (kernel sets with `chains`); default false. */
   readonly chains?: boolean;
+  /** In inference, cut the images of a batch that leaves half of the lanes free into tiles; default true. */
+  readonly tiles?: boolean;
   /** Keep the gradient of the network's input (tests, saliency); default false. */
   readonly inputGradient?: boolean;
   /** Elements left free between tensors, a multiple of `lanes`, for tests of overruns; default 0. */
@@ -47,9 +50,13 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   checkStorage(storage);
   const layout = layOutParameters(graph, epsilon);
   const { fuse = true, smoothing = 0 } = options;
+  const images = batch / replicas;
   const folded = draftSteps(graph, layout, { fuse, smoothing });
-  const draft = fuse && options.chains ? chainSteps(folded, { training }) : folded;
-  if (training) checkStatistics(draft, layout, batch / replicas);
+  const cut = options.tiles ?? true;
+  const { grid, ...tiled } =
+    training || !cut ? { ...folded, grid: wholeImages } : cutIntoTiles(folded, { images, lanes });
+  const draft = fuse && options.chains ? chainSteps(tiled, { training, grid }) : tiled;
+  if (training) checkStatistics(draft, layout, images);
   const inputTensor = 0;
   const steps = training
     ? withInputGradients(draft, inputTensor, options.inputGradient ?? false)
@@ -57,14 +64,14 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const last = steps.at(-1);
   if (!last) throw internalError('a plan needs at least one step');
   const output = last.output;
-  const blocksPerReplica = Math.ceil(batch / replicas / lanes);
+  const blocksPerReplica = Math.ceil((images * grid.rows * grid.columns) / lanes);
   const places = placeTensors(draft.tensors, steps, {
     elementsPerPosition: replicas * blocksPerReplica * lanes,
     lanes,
     training,
     keepAll: options.keepAll ?? false,
     guard: options.guard ?? 0,
-    storage,
+    storage: training ? storage : 'float32',
     keep: [inputTensor, output],
   });
   return {
@@ -72,6 +79,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
     batch,
     replicas,
     lanes,
+    grid,
     blocksPerReplica,
     ...places,
     parameters: layout.parameters,

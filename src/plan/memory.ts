@@ -3,12 +3,13 @@
  * all activations of inference, share memory as soon as their last reader is done (first fit by time of birth).
  */
 import type { Shape } from '../spec/graph.ts';
-import type { ActivationStorage, Step, Tensor, TensorView } from './plan.ts';
+import type { ActivationStorage, MapSize, Step, Tensor, TensorView } from './plan.ts';
 
 /** A tensor without a place. */
 export interface LogicalTensor extends Shape {
   readonly id: number;
   readonly path: string;
+  readonly tile: MapSize;
   readonly read: TensorView;
 }
 
@@ -43,7 +44,7 @@ export function placeTensors(
   steps: readonly Step[],
   options: PlacementOptions,
 ): Placement {
-  const planes = tensors.map((t) => planeOf(t, options.lanes));
+  const planes = tensors.map((t) => planeOf(t.tile, options.lanes));
   const sizes = tensors.map((t, i) => t.channels * planes[i]! * options.elementsPerPosition);
   const birth = new Array<number>(tensors.length).fill(-1);
   const death = new Array<number>(tensors.length).fill(-1);
@@ -122,7 +123,7 @@ function together(spans: readonly Lifetime[], ownerOf: readonly number[]): reado
  * Maps of a power of two of positions would all begin in the same sets of a cache, and the same rows of many channels
  * evict each other; a sixteenth of a map between them, and an odd number of vectors, spreads them out.
  */
-function planeOf({ height, width }: Shape, lanes: number): number {
+function planeOf({ height, width }: MapSize, lanes: number): number {
   const positions = height * width;
   if (lanes === 1 || positions < 16) return positions;
   const spread = positions + Math.floor(positions / 16);

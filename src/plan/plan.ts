@@ -7,6 +7,8 @@
  * the `replicas` parts of the batch has its own blocks (`blocksPerReplica`), so batch-norm statistics never
  * share a block; image i of replica r lies in block r·blocksPerReplica + ⌊i/lanes⌋, lane i mod lanes. With
  * lanes = 1 this is plain NCHW; with more, some positions stay free between the maps of channels (`plane`).
+ * In inference a small batch lies in a `grid` of T = rows·columns tiles instead: tile (ty, tx) of image i in lane
+ * (i mod lanes/T)·T + ty·columns + tx, pixel (y, x) of it the image's (ty·tile.height + y, tx·tile.width + x).
  *
  * Views. A tensor is stored raw and *read* through its view: relu?(scale·x + shift), where scale and shift come
  * from batch norm `read.bn`. Its gradient slot holds the gradient of the batch norm's output (after the ReLU's
@@ -30,12 +32,27 @@ export const activationStorages = ['float32', 'bfloat16'] as const;
 /** One of `activationStorages`. */
 export type ActivationStorage = (typeof activationStorages)[number];
 
+export interface MapSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Into how many tiles, one a lane, each image is cut; both powers of two. */
+export interface Grid {
+  readonly rows: number;
+  readonly columns: number;
+  /** Path of the step that keeps the images of a small batch whole. */
+  readonly obstacle?: string;
+}
+
 /** A stored activation: its shape for one image and its place in the arena. */
 export interface Tensor extends Shape {
   readonly id: number;
+  /** What a lane holds of a map: all of it, or a tile, which may reach beyond the image. */
+  readonly tile: MapSize;
   /** Path of the graph node whose output it stores. */
   readonly path: string;
-  /** Positions from the start of a channel's map to the next one's: at least height·width. */
+  /** Positions from the start of a channel's map to the next one's: at least those of a tile. */
   readonly plane: number;
   /** Elements, lanes, padding images and free places between maps included. */
   readonly size: number;
@@ -44,7 +61,7 @@ export interface Tensor extends Shape {
   /** Elements from the start of the gradient arena, or −1 when no gradient is kept. */
   readonly gradientOffset: number;
   readonly read: TensorView;
-  /** The same for all tensors of a plan that was made with `makePlan`. */
+  /** The same for all tensors of a plan that `makePlan` made. */
   readonly storage: ActivationStorage;
 }
 
@@ -116,7 +133,7 @@ export interface Convolution {
 /** A convolution whose result lives only while its step runs, a strip at a time, and is computed again in backward. */
 export interface FleetingConvolution extends Convolution {
   readonly path: string;
-  /** Of its result. */
+  /** Of its result, as a lane holds it. */
   readonly height: number;
   readonly width: number;
 }
@@ -202,6 +219,7 @@ export interface Plan {
   readonly batch: number;
   readonly replicas: number;
   readonly lanes: number;
+  readonly grid: Grid;
   readonly blocksPerReplica: number;
   readonly tensors: readonly Tensor[];
   readonly parameters: readonly Parameter[];

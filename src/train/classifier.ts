@@ -10,7 +10,7 @@ export interface Classifier {
 
 const largestBatch = 64;
 
-/** Plans are made when they are first needed: one for single images, one for many. */
+/** Plans are made when they are first needed: for powers of two of images, so that few of them cost little. */
 export function makeClassifier(model: Model): Classifier {
   const { channels, height, width } = model.spec.input;
   const area = height * width;
@@ -19,7 +19,7 @@ export function makeClassifier(model: Model): Classifier {
   const labels = new Int32Array(largestBatch);
   const input = new Float32Array(largestBatch * size);
   const executorFor = (images: number): Executor => {
-    const batch = images === 1 ? 1 : largestBatch;
+    const batch = 2 ** Math.ceil(Math.log2(images));
     const known = executors.get(batch);
     if (known) return known;
     const plan = planModel(model, { batch, training: false });
@@ -37,7 +37,7 @@ export function makeClassifier(model: Model): Classifier {
           const channel = Math.floor(i / area) % channels;
           input[i] = table[channel * 256 + images[first * size + i]!]!;
         }
-        const executor = executorFor(total);
+        const executor = executorFor(count);
         executor.setBatch(input, labels, count);
         executor.forward({ oldWeight: 1 });
         const logits = executor.output();
