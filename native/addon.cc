@@ -165,8 +165,8 @@ napi_value Read(napi_env env, napi_callback_info info) {
   auto* in = external<Bound>(env, a.v[0]);
   const Tensor& t = in->e.tensors[int(number(env, a.v[1]))];
   bool gradient = number(env, a.v[2]) != 0;
-  in->kernels->readTensor(&in->e, gradient ? in->e.gradients : in->e.activations, gradient ? t.gradientOffset : t.offset, t,
-                          int(number(env, a.v[3])), typedArray<float>(env, a.v[4]));
+  auto read = gradient ? in->kernels->readGradient : in->kernels->readActivation;
+  read(&in->e, t, int(number(env, a.v[3])), typedArray<float>(env, a.v[4]));
   return nullptr;
 }
 
@@ -176,7 +176,7 @@ napi_value WriteGradient(napi_env env, napi_callback_info info) {
   auto* in = external<Bound>(env, a.v[0]);
   const Tensor& t = in->e.tensors[int(number(env, a.v[1]))];
   Turn turn(in);
-  in->kernels->writeTensor(&in->e, in->e.gradients, t.gradientOffset, t, typedArray<float>(env, a.v[2]));
+  in->kernels->writeGradient(&in->e, t, typedArray<float>(env, a.v[2]));
   return nullptr;
 }
 
@@ -185,8 +185,9 @@ napi_value ReadArena(napi_env env, napi_callback_info info) {
   Arguments a(env, info);
   auto* in = external<Bound>(env, a.v[0]);
   bool gradients = number(env, a.v[1]) != 0;
-  size_t n = size_t(gradients ? in->gradientSize : in->activationSize);
-  std::memcpy(typedArray<float>(env, a.v[2]), gradients ? in->e.gradients : in->e.activations, n * sizeof(float));
+  float* out = typedArray<float>(env, a.v[2]);
+  if (gradients) std::memcpy(out, in->e.gradients, size_t(in->gradientSize) * sizeof(float));
+  else in->kernels->copyActivations(&in->e, in->activationSize, out);
   return nullptr;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <cmath>
 
-#include "vector.h"
+#include "stored.h"
 
 namespace igc {
 namespace IGC_ISA {

@@ -21,7 +21,7 @@
       'dependencies': ['kernels_baseline'],
       'libraries': ['-pthread'],
       'conditions': [
-        ['target_arch=="x64"', {'dependencies': ['kernels_avx2', 'kernels_avx512']}],
+        ['target_arch=="x64"', {'dependencies': ['kernels_avx2', 'kernels_avx512', 'kernels_avx512_bfloat16']}],
       ],
     },
   ],
@@ -41,6 +41,14 @@
           'type': 'static_library',
           'sources': ['kernels.cc'],
           'defines': ['IGC_ISA=avx512', 'IGC_TABLE=kernelsAvx512', 'IGC_NAME="avx512"', 'LANES=16'],
+          'cflags_cc': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma']},
+        },
+        {
+          'target_name': 'kernels_avx512_bfloat16',
+          'type': 'static_library',
+          'sources': ['kernels.cc'],
+          'defines': ['IGC_ISA=avx512_bfloat16', 'IGC_TABLE=kernelsAvx512Bfloat16', 'IGC_NAME="avx512-bfloat16"', 'LANES=16', 'IGC_BFLOAT16'],
           'cflags_cc': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma', '-mprefer-vector-width=512'],
           'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mfma']},
         },

@@ -82,7 +82,8 @@ INLINE InputKind inputKind(const Conv& c, const Tensor& in) {
 INLINE StripConv mapConv(const Executor& e, const Conv& c, int g, const Tensor& in, int block, Rows rows, int* channel) {
   int n = perIn(c);
   for (int i = 0; i < n; i++) channel[i] = int(c.inMap[g * n + i] * in.plane);
-  StripConv k = scratchConv(c, g, plane(e.activations, in.offset, in, block, 0), channel, in.width);
+  StripConv k = scratchConv(c, g, nullptr, channel, in.width);
+  k.map = activation(e, in, block, 0);
   k.rowStep = k.colStep = 0;
   k.height = in.height;
   k.width = in.width;
@@ -97,18 +98,18 @@ INLINE StripConv mapConv(const Executor& e, const Conv& c, int g, const Tensor& 
   return k;
 }
 
-// Asks for the rows of a tensor's channels, one block's.
-INLINE void askRows(Requests& requests, const float* arena, int64_t offset, const Tensor& t, int block, const int* channels,
-                    int count, Rows rows, int64_t calls) {
+// Asks for the rows of a tensor's channels, whose first plane lies at `first`.
+template <class T>
+INLINE void askRows(Requests& requests, const T* first, const Tensor& t, const int* channels, int count, Rows rows,
+                    int64_t calls) {
   Rows real = inside(rows, t.height);
   if (real.count() <= 0) return;
-  requests.add(plane(const_cast<float*>(arena), offset, t, block, 0) + int64_t(real.lo) * t.width, channels, count,
-               t.plane, int64_t(real.count()) * t.width, calls);
+  requests.add(first + int64_t(real.lo) * t.width, channels, count, t.plane, int64_t(real.count()) * t.width, calls);
 }
 INLINE void askSources(Requests& requests, const Executor& e, const Conv& c, const Tensor& in, int block, int g, Rows rows,
                        int64_t calls) {
   if (g >= c.groups) return;
-  askRows(requests, e.activations, in.offset, in, block, c.sources + g * perIn(c), c.sourceCount[g], rows, calls);
+  askRows(requests, activation(e, in, block, 0), in, c.sources + g * perIn(c), c.sourceCount[g], rows, calls);
 }
 
 // Group g of the first convolution reads its sources from the tensor into x.
@@ -208,9 +209,9 @@ inline void convForwardTask(void* context, int task, int worker) {
   Rows need = inputRows(c, p.rows);
   Planes from{at, planeOf(c, need), need, inputCols(c)};
   if (last > 0) from = innerInput(e, s, p.block, last, need, channel, at, Requests{});
-  const bool flat = pointwise(c), direct = last == 0 && flat && in.bn < 0 && !in.relu;
+  const bool flat = pointwise(c), direct = kStoresVectors && last == 0 && flat && in.bn < 0 && !in.relu;
   if (direct) {
-    V* map = plane(e.activations, in.offset, in, p.block, 0) + int64_t(p.rows.lo) * in.width;
+    V* map = (V*)(activation(e, in, p.block, 0) + int64_t(p.rows.lo) * in.width);
     from = {map, in.plane, p.rows, in.width};
   }
   const int height = flat ? 1 : count, width = flat ? count * out.width : out.width;
@@ -219,7 +220,7 @@ inline void convForwardTask(void* context, int task, int worker) {
   if (c.tiled) runs = tileRuns(e, in, inputRegion(c, need), at + inputs * planeOf(c, need));
   for (int g = p.g0; g < p.g1; g++) {
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
-    TensorStore store{plane(e.activations, out.offset, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
+    TensorStore store{activation(e, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
                       out.plane, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
                       c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
                       imagesInBlock(e, p.block) < LANES};
@@ -313,7 +314,7 @@ inline void inputGradient(Executor& e, const Step& s, int k, const ConvPlace& p,
   const int64_t first = int64_t(own.lo) * c.inWidth;
   for (int u = 0; u < sources; u++) to[u] = contributionTo(e, in, s.mode[0], s.complete[0], p.block, channels[u]);
   GradientStore store{plane(e.gradients, in.gradientOffset, in, p.block, 0) + first,
-                      plane(e.activations, in.offset, in, p.block, 0) + first, in.plane, c.inWidth, channels, to};
+                      activation(e, in, p.block, 0) + first, in.plane, c.inWidth, channels, to};
   if (pointwise(c) && grad.cols == c.inWidth) convolve<kScratch>(back, sources, 1, own.count() * c.inWidth, store);
   else convolve<kScratch>(back, sources, own.count(), c.inWidth, store);
   if (!to[0].sum) return;
@@ -358,8 +359,8 @@ INLINE void askGradient(Requests& requests, const BackwardTask& t, int g, int fr
   const int* channels = c.outMap + g * perOut(c) + from;
   n = minimum(n, perOut(c) - from);
   Rows rows{ceilDiv(maximum(0, t.read.lo), c.stride), (t.read.hi - 1) / c.stride + 1};
-  askRows(requests, t.e.gradients, out.gradientOffset, out, t.p.block, channels, n, rows, calls);
-  if (out.bn >= 0) askRows(requests, t.e.activations, out.offset, out, t.p.block, channels, n, rows, calls);
+  askRows(requests, plane(t.e.gradients, out.gradientOffset, out, t.p.block, 0), out, channels, n, rows, calls);
+  if (out.bn >= 0) askRows(requests, activation(t.e, out, t.p.block, 0), out, channels, n, rows, calls);
 }
 
 // Outputs asked for at once: a group's, or where these are too many for the cache, those made ready next.

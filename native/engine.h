@@ -77,7 +77,8 @@ struct Executor {
   BatchNorm* batchNorms;
   Step* steps;
   int input, output;
-  float *activations, *gradients;        // arenas
+  void* activations;                     // arenas; see stored.h
+  float* gradients;
   float *parameters, *parameterGradients, *state;
   double* losses;                        // [batch]
   int* labels;
@@ -93,10 +94,11 @@ struct Executor {
   int *forwardTasks, *backwardTasks;      // [step]: of its loop with the fewest
 };
 
-// One instruction set's kernels.
+// The kernels of one instruction set and storage of activations.
 struct KernelTable {
   const char* name;
   int lanes;
+  int elementBytes;  // of a stored activation
   // Chooses strips and chunks of every step; returns the scratch floats one worker needs.
   int64_t (*plan)(Executor*);
   // Reads the parameters and running averages that an inference plan computes with.
@@ -104,8 +106,11 @@ struct KernelTable {
   void (*setBatch)(Executor*, const float* images, const int32_t* labels, int count);
   void (*forward)(Executor*);
   void (*backward)(Executor*);
-  void (*readTensor)(const Executor*, const float* arena, int64_t offset, const Tensor&, int count, float* out);
-  void (*writeTensor)(const Executor*, float* arena, int64_t offset, const Tensor&, const float* in);
+  void (*readActivation)(const Executor*, const Tensor&, int count, float* out);
+  void (*readGradient)(const Executor*, const Tensor&, int count, float* out);
+  void (*writeGradient)(const Executor*, const Tensor&, const float* in);
+  // The first n elements of the arena.
+  void (*copyActivations)(const Executor*, int64_t n, float* out);
   void (*updateSgd)(Pool*, float* w, const float* g, float* m, int64_t n, float lr, float mu, float decay, int nesterov);
   // What the machine reaches at most; see measure.h.
   double (*fmaRate)(Pool*, int64_t duration);
@@ -116,6 +121,7 @@ const KernelTable* kernelsBaseline();
 #if defined(__x86_64__)
 const KernelTable* kernelsAvx2();
 const KernelTable* kernelsAvx512();
+const KernelTable* kernelsAvx512Bfloat16();
 #endif
 
 }  // namespace igc

@@ -68,8 +68,8 @@ std::vector<float> numbersOf(const Instance& in, const Model& model, int source,
   if (source == kTensor || source == kTensorGradient) {
     const Tensor& t = in.e.tensors[at];
     bool gradient = source == kTensorGradient;
-    in.kernels->readTensor(&in.e, gradient ? in.e.gradients : in.e.activations, gradient ? t.gradientOffset : t.offset, t,
-                           in.e.count, out.data());
+    auto read = gradient ? in.kernels->readGradient : in.kernels->readActivation;
+    read(&in.e, t, in.e.count, out.data());
     return out;
   }
   for (size_t i = 0; i < size; i++)
@@ -102,7 +102,7 @@ void runCase(const char* path, const KernelTable* kernels, Pool* pool, Summary& 
   kernels->forward(&in.e);
   if (!outputGradient.empty()) {
     const Tensor& t = in.e.tensors[in.e.output];
-    kernels->writeTensor(&in.e, in.e.gradients, t.gradientOffset, t, outputGradient.data());
+    kernels->writeGradient(&in.e, t, outputGradient.data());
   }
   if (in.e.training) kernels->backward(&in.e);
   for (int i = 0, n = r.integer(); i < n; i++) {

@@ -218,9 +218,7 @@ bool allocateWork(Instance& in) {
   return true;
 }
 
-void fillWithNaN(float* values, int64_t n) {
-  for (int64_t i = 0; i < n; i++) values[i] = __builtin_nanf("");
-}
+constexpr int kNaN = 0xff;  // every byte of a NaN, float32 and bfloat16
 
 }  // namespace
 
@@ -238,14 +236,15 @@ bool instantiate(Instance& in, const double* program, const ModelArrays& model, 
   e.state = model.state;
   e.losses = in.arena.make<double>(e.batch);
   e.labels = in.arena.make<int>(e.batch);
-  e.activations = in.arena.make<float>(in.activationSize);
+  int64_t activationBytes = in.activationSize * in.kernels->elementBytes;
+  e.activations = in.arena.make<char>(activationBytes);
   e.gradients = in.arena.make<float>(in.gradientSize);
   bool enough = e.activations && e.gradients && e.losses && e.labels && readTensors(in, r) && readBatchNorms(in, r) &&
                 readSteps(in, r) && allocateWork(in);
   if (!enough) return false;
   if (poison) {
-    fillWithNaN(e.activations, in.activationSize);
-    fillWithNaN(e.gradients, in.gradientSize);
+    std::memset(e.activations, kNaN, size_t(activationBytes));
+    std::memset(e.gradients, kNaN, size_t(in.gradientSize) * sizeof(float));
   }
   if (!e.training) {
     lockPool(e.pool);

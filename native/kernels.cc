@@ -1,5 +1,5 @@
 // One instruction set's kernels: compiled once per set, with IGC_ISA (namespace), IGC_TABLE (the function that
-// returns the table), IGC_NAME and LANES.
+// returns the table), IGC_NAME and LANES, and for activations in bfloat16 IGC_BFLOAT16.
 #include "conv-plan.h"
 #include "measure.h"
 #include "steps.h"
@@ -32,11 +32,12 @@ int64_t planSteps(Executor* e) {
   return most;
 }
 
-// Images [count][C][H][W] <-> lanes.
-void readTensor(const Executor* e, const float* arena, int64_t offset, const Tensor& t, int count, float* out) {
+// Lanes -> images [count][C][H][W]; start: of the tensor's planes.
+template <class T>
+void readTensor(const Executor* e, const T* start, const Tensor& t, int count, float* out) {
   const int64_t n = imagePositions(t);
   for (int b = 0; b < blocks(*e); b++) {
-    const float* from = (const float*)plane(const_cast<float*>(arena), offset, t, b, 0);
+    const T* from = start + int64_t(b) * t.channels * t.plane * LANES;
     const int first = firstImage(*e, b), perReplica = e->batch / e->replicas;
     const int images = minimum(perReplica - b % e->blocksPerReplica * imagesPerBlock(*e), count - first);
     for (int lane = 0; lane < LANES; lane++) {
@@ -44,59 +45,75 @@ void readTensor(const Executor* e, const float* arena, int64_t offset, const Ten
       if (tile.image >= images) break;
       for (int c = 0; c < t.channels; c++) {
         float* to = out + (int64_t(first + tile.image) * t.channels + c) * n + tile.first;
-        const float* values = from + c * t.plane * LANES + lane;
+        const T* values = from + c * t.plane * LANES + lane;
         for (int y = 0; y < tile.rows; y++)
-          for (int x = 0; x < tile.columns; x++) to[y * t.imageWidth + x] = values[(y * t.width + x) * LANES];
+          for (int x = 0; x < tile.columns; x++) to[y * t.imageWidth + x] = toFloat(values[(y * t.width + x) * LANES]);
       }
     }
   }
 }
 
+void readActivation(const Executor* e, const Tensor& t, int count, float* out) {
+  readTensor(e, (const Element*)activation(*e, t, 0, 0), t, count, out);
+}
+
+void readGradient(const Executor* e, const Tensor& t, int count, float* out) {
+  readTensor(e, e->gradients + t.gradientOffset, t, count, out);
+}
+
+template <class T>
 struct WriteTask {
   const Executor* e;
-  float* arena;
-  int64_t offset;
+  T* start;
   const Tensor* t;
   const float* in;
   int count;
 };
 
+template <class T>
 void writeTask(void* context, int task, int) {
-  WriteTask& job = *static_cast<WriteTask*>(context);
+  WriteTask<T>& job = *static_cast<WriteTask<T>*>(context);
   const Executor& e = *job.e;
   int block = task / job.t->channels, channel = task % job.t->channels;
   int first = firstImage(e, block), perReplica = e.batch / e.replicas;
   const Tensor& t = *job.t;
   int images = minimum(perReplica - block % e.blocksPerReplica * imagesPerBlock(e), job.count - first);
   int64_t n = imagePositions(t), stride = n * t.channels;
-  float* to = (float*)plane(job.arena, job.offset, t, block, channel);
+  T* to = job.start + task * t.plane * LANES;
   for (int lane = 0; lane < LANES; lane++, to++) {
     const LaneTile tile = laneTile(e, t, lane);
     const float* from = job.in + (first + tile.image) * stride + channel * n + tile.first;
     const int rows = tile.image < images ? tile.rows : 0;
     for (int y = 0; y < t.height; y++) {
       const int columns = y < rows ? tile.columns : 0;
-      float* row = to + y * t.width * LANES;
-      for (int x = 0; x < columns; x++) row[x * LANES] = from[y * t.imageWidth + x];
+      T* row = to + y * t.width * LANES;
+      for (int x = 0; x < columns; x++) putNumber(row[x * LANES], from[y * t.imageWidth + x]);
       for (int x = columns; x < t.width; x++) row[x * LANES] = 0;
     }
   }
 }
 
-void writeImages(const Executor* e, float* arena, int64_t offset, const Tensor& t, const float* in, int count) {
-  WriteTask job{e, arena, offset, &t, in, count};
-  parallelFor(e->pool, blocks(*e) * t.channels, writeTask, &job);
+// Images [count][C][H][W] -> lanes; start: of the tensor's planes.
+template <class T>
+void writeTensor(const Executor* e, T* start, const Tensor& t, const float* in, int count) {
+  WriteTask<T> job{e, start, &t, in, count};
+  parallelFor(e->pool, blocks(*e) * t.channels, writeTask<T>, &job);
 }
 
-void writeTensor(const Executor* e, float* arena, int64_t offset, const Tensor& t, const float* in) {
-  writeImages(e, arena, offset, t, in, e->batch);
+void writeGradient(const Executor* e, const Tensor& t, const float* in) {
+  writeTensor(e, e->gradients + t.gradientOffset, t, in, e->batch);
 }
 
 void setBatch(Executor* e, const float* images, const int32_t* labels, int count) {
   const Tensor& t = e->tensors[e->input];
-  writeImages(e, e->activations, t.offset, t, images, count);
+  writeTensor(e, (Element*)activation(*e, t, 0, 0), t, images, count);
   for (int i = 0; i < e->batch; i++) e->labels[i] = i < count ? labels[i] : 0;
   e->count = count;
+}
+
+void copyActivations(const Executor* e, int64_t n, float* out) {
+  const Element* from = (const Element*)e->activations;
+  for (int64_t i = 0; i < n; i++) out[i] = toFloat(from[i]);
 }
 
 struct PackTask {
@@ -181,7 +198,8 @@ void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float 
   parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
 }
 
-const KernelTable table = {IGC_NAME, LANES, planSteps, prepare, setBatch, forward, backward, readTensor, writeTensor, updateSgd, fmaRate, streamRates};
+const KernelTable table = {IGC_NAME, LANES, sizeof(Element), planSteps, prepare, setBatch, forward, backward, readActivation,
+                           readGradient, writeGradient, copyActivations, updateSgd, fmaRate, streamRates};
 
 }  // namespace
 }  // namespace IGC_ISA

@@ -1,7 +1,7 @@
 // The register tiles that all convolutions are made of. Letters: OB outputs x P pixels (or JB columns) are held
 // in registers; I inputs of a group; KH, KW kernel; weights are packed [output block][i][ky][kx][OB].
 #pragma once
-#include "vector.h"
+#include "stored.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -40,8 +40,9 @@ struct Requests {
   Ahead list[kMost];
   int count = 0;
   // `vectors` of each channel, in equal parts over so many calls.
-  INLINE void add(const V* base, const int* channel, int channels, int64_t planeSize, int64_t vectors, int64_t calls) {
-    int64_t size = sizeof(V), lines = (vectors * size + kLine - 1) / kLine;
+  template <class T>
+  INLINE void add(const T* base, const int* channel, int channels, int64_t planeSize, int64_t vectors, int64_t calls) {
+    int64_t size = sizeof(T), lines = (vectors * size + kLine - 1) / kLine;
     list[count++] = {(const char*)base, channel, channels, planeSize * size, lines, 0, lines * channels / calls + 1};
   }
   INLINE void ask() {
@@ -66,14 +67,15 @@ struct Requests {
 
 // A convolution over one group of a strip. All strides in vectors.
 struct StripConv {
-  const V* x;
+  const V* x;          // padded scratch, or null
   const int* channel;  // [I] where each input's plane starts
   int inputs, kernelH, kernelW;
   int64_t rowStride;         // between input rows
   int64_t rowStep, colStep;  // between output rows, columns
   const float* weights;      // packed
-  // Where x is no padded scratch but a tensor's map: its size, the row that output row 0 begins with, and what it is
-  // seen through, by channel, or null.
+  // Instead of x a tensor's map: its size, the row that output row 0 begins with, and what it is seen through, by
+  // channel, or null.
+  const Stored* map;
   int height, width, firstRow;
   const float *scale, *shift;
   const int* source;         // [I] channels
@@ -137,14 +139,14 @@ INLINE void accumulateMap3(const StripConv& k, int r, int c, const float* w, V (
       scale = splat(k.scale[k.source[i]]);
       shift = splat(k.shift[k.source[i]]);
     }
-    const V* map = k.x + k.channel[i] + c - 1;
+    const Stored* map = k.map + k.channel[i] + c - 1;
     for (int ky = 0; ky < k.kernelH; ky++, w += 3 * OB) {
       int y = k.firstRow + r + ky;
       if (y < 0 || y >= k.height) continue;
-      const V* row = map + y * k.rowStride;
+      const Stored* row = map + y * k.rowStride;
       addRow3<OB, P>(w, a, [&](int p) {
         if ((p == 0 && left) || (p == P + 1 && right)) return V{};
-        return VIEW ? rectify(multiplyAdd(row[p], scale, shift)) : row[p];
+        return VIEW ? rectify(multiplyAdd(row[p], scale, shift)) : V(row[p]);
       });
     }
   }

@@ -31,7 +31,7 @@ INLINE void contribute(Executor& e, const Step& s, int k, int block, int channel
   const Tensor& t = e.tensors[s.inputs[k]];
   Contribution to = contributionTo(e, t, s.mode[k], s.complete[k], block, channel);
   V* dx = plane(e.gradients, t.gradientOffset, t, block, channel);
-  const V* x = plane(e.activations, t.offset, t, block, channel);
+  const Stored* x = activation(e, t, block, channel);
   for (int64_t i = 0, n = positions(t); i < n; i++) dx[i] = to(g(i), to.add ? dx[i] : V{}, x[i]);
   if (!to.sum) return;
   double* sums = sumsAt(e.batchNorms[t.bn], block, 0, channel);
@@ -53,9 +53,9 @@ inline void reluForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[job.s->inputs[0]], &out = e.tensors[job.s->output];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
-  for (int64_t i = 0, n = positions(in); i < n; i++) y[i] = rectify(view(x[i]));
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
+  for (int64_t i = 0, n = positions(in); i < n; i++) y[i].put(rectify(view(x[i])));
 }
 
 inline void reluBackwardTask(void* context, int task, int) {
@@ -63,9 +63,9 @@ inline void reluBackwardTask(void* context, int task, int) {
   Executor& e = *job.e;
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[job.s->output];
-  const V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* y = activation(e, out, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
-  contribute(e, *job.s, 0, block, c, [&](int64_t i) { return y[i] > 0.0f ? g[i] : V{}; });
+  contribute(e, *job.s, 0, block, c, [&](int64_t i) { return V(y[i]) > 0.0f ? g[i] : V{}; });
 }
 
 inline void permuteForwardTask(void* context, int task, int) {
@@ -75,9 +75,9 @@ inline void permuteForwardTask(void* context, int task, int) {
   const Tensor &in = e.tensors[job.s->inputs[0]], &out = e.tensors[job.s->output];
   int source = job.s->map[c];
   View view = viewOf(e, in, block, source);
-  const V* x = plane(e.activations, in.offset, in, block, source);
-  V* y = plane(e.activations, out.offset, out, block, c);
-  for (int64_t i = 0, n = positions(in); i < n; i++) y[i] = view(x[i]);
+  const Stored* x = activation(e, in, block, source);
+  Stored* y = activation(e, out, block, c);
+  for (int64_t i = 0, n = positions(in); i < n; i++) y[i].put(view(x[i]));
 }
 
 // One task per source channel: it gathers from every place the channel went to.
@@ -103,17 +103,17 @@ inline void addForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[s.output];
   View view[kMaxInputs];
-  const V* x[kMaxInputs];
+  const Stored* x[kMaxInputs];
   for (int k = 0; k < s.inputCount; k++) {
     const Tensor& t = e.tensors[s.inputs[k]];
     view[k] = viewOf(e, t, block, c);
-    x[k] = plane(e.activations, t.offset, t, block, c);
+    x[k] = activation(e, t, block, c);
   }
-  V* y = plane(e.activations, out.offset, out, block, c);
+  Stored* y = activation(e, out, block, c);
   for (int64_t i = 0, n = positions(out); i < n; i++) {
     V sum = view[0](x[0][i]);
     for (int k = 1; k < s.inputCount; k++) sum += view[k](x[k][i]);
-    y[i] = s.relu ? rectify(sum) : sum;
+    y[i].put(s.relu ? rectify(sum) : sum);
   }
 }
 
@@ -123,10 +123,10 @@ inline void addBackwardTask(void* context, int task, int) {
   const Step& s = *job.s;
   int block = task / job.channels, c = task % job.channels;
   const Tensor& out = e.tensors[s.output];
-  const V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* y = activation(e, out, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   for (int k = 0; k < s.inputCount; k++) {
-    if (s.relu) contribute(e, s, k, block, c, [&](int64_t i) { return y[i] > 0.0f ? g[i] : V{}; });
+    if (s.relu) contribute(e, s, k, block, c, [&](int64_t i) { return V(y[i]) > 0.0f ? g[i] : V{}; });
     else contribute(e, s, k, block, c, [&](int64_t i) { return g[i]; });
   }
 }
@@ -138,15 +138,15 @@ inline void poolForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
   V scale = splat(1.0f / float(s.kernelH * s.kernelW));
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++) {
       V sum{};
       for (int ky = 0; ky < s.kernelH; ky++)
         for (int kx = 0; kx < s.kernelW; kx++) sum += view(x[int64_t(r * s.stride + ky) * in.width + q * s.stride + kx]);
-      *y++ = sum * scale;
+      (y++)->put(sum * scale);
     }
 }
 
@@ -197,11 +197,11 @@ inline void maxPoolForwardTask(void* context, int task, int) {
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++)
-      *y++ = largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); });
+      (y++)->put(largest(windowOf(s, in, r, q), in.width, [&](int i) { return view(x[i]); }));
 }
 
 // All that the windows over a lane's tile read, in the tile's coordinates.
@@ -220,14 +220,14 @@ INLINE const V* filledTile(const Executor& e, const Tensor& in, int block, int c
 }
 
 // The average of all of an image, in each of its lanes.
-inline void averageImage(const Executor& e, const Tensor& in, int block, int channel, V* y) {
+inline void averageImage(const Executor& e, const Tensor& in, int block, int channel, Stored* y) {
   const View view = viewOf(e, in, block, channel);
   const TileMap map = tileMap(e, in);
-  const V* x = plane(e.activations, in.offset, in, block, channel);
+  const Stored* x = activation(e, in, block, channel);
   V sum{};
   for (int r = 0; r < in.height; r++)
     for (int q = 0; q < in.width; q++) sum += choose(map.hasRow(r) & map.hasColumn(q), view(*x++), V{});
-  *y = sumTiles(e, sum) * splat(1.0f / float(imagePositions(in)));
+  y->put(sumTiles(e, sum) * splat(1.0f / float(imagePositions(in))));
 }
 
 inline void averageTilesTask(void* context, int task, int worker) {
@@ -236,7 +236,7 @@ inline void averageTilesTask(void* context, int task, int worker) {
   const Step& s = *job.s;
   int block = task / job.channels, c = task % job.channels;
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
-  V* y = plane(e.activations, out.offset, out, block, c);
+  Stored* y = activation(e, out, block, c);
   if (s.kernelH == in.imageHeight && s.kernelW == in.imageWidth) return averageImage(e, in, block, c, y);
   const TileRegion region = windowsOf(e, s);
   const V* x = filledTile(e, in, block, c, region, V{}, (V*)e.scratch[worker]);
@@ -246,7 +246,7 @@ inline void averageTilesTask(void* context, int task, int worker) {
       V sum{};
       for (int ky = 0; ky < s.kernelH; ky++)
         for (int kx = 0; kx < s.kernelW; kx++) sum += x[(r * s.stride + ky) * region.columns.count() + q * s.stride + kx];
-      *y++ = sum * scale;
+      (y++)->put(sum * scale);
     }
 }
 
@@ -258,11 +258,11 @@ inline void maxPoolTilesTask(void* context, int task, int worker) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   const TileRegion region = windowsOf(e, s);
   const V* x = filledTile(e, in, block, c, region, splat(-__builtin_inff()), (V*)e.scratch[worker]);
-  V* y = plane(e.activations, out.offset, out, block, c);
+  Stored* y = activation(e, out, block, c);
   for (int r = 0; r < out.height; r++)
     for (int q = 0; q < out.width; q++) {
       const int top = r * s.stride, left = q * s.stride;
-      *y++ = largest({top, top + s.kernelH, left, left + s.kernelW}, region.columns.count(), [&](int i) { return x[i]; });
+      (y++)->put(largest({top, top + s.kernelH, left, left + s.kernelW}, region.columns.count(), [&](int i) { return x[i]; }));
     }
 }
 
@@ -284,7 +284,7 @@ inline void maxPoolBackwardTask(void* context, int task, int worker) {
   const Tensor &in = e.tensors[s.inputs[0]], &out = e.tensors[s.output];
   if (s.mode[0] == kNone) return;
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   int64_t n = positions(in);
   V *seen = (V*)e.scratch[worker], *d = seen + n;
@@ -311,7 +311,7 @@ inline void statisticsTask(void* context, int task, int) {
   const Tensor& in = e.tensors[job.s->inputs[0]];
   const BatchNorm& bn = e.batchNorms[job.s->bn];
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   V center = splat(bn.center[c]), mask = laneMask(e, block), s{}, q{};
   for (int64_t i = 0, n = positions(in); i < n; i++) {
     V d = (view(x[i]) - center) * mask;
@@ -332,9 +332,9 @@ inline void normalizeTask(void* context, int task, int) {
   int at = block / e.blocksPerReplica * bn.channels + c;
   View view = viewOf(e, in, block, c);
   V scale = splat(bn.scale[at]), shift = splat(bn.shift[at]);
-  const V* x = plane(e.activations, in.offset, in, block, c);
-  V* y = plane(e.activations, out.offset, out, block, c);
-  for (int64_t i = 0, n = positions(in); i < n; i++) y[i] = view(x[i]) * scale + shift;
+  const Stored* x = activation(e, in, block, c);
+  Stored* y = activation(e, out, block, c);
+  for (int64_t i = 0, n = positions(in); i < n; i++) y[i].put(view(x[i]) * scale + shift);
 }
 
 inline void normalizeSumsTask(void* context, int task, int) {
@@ -345,7 +345,7 @@ inline void normalizeSumsTask(void* context, int task, int) {
   const BatchNorm& bn = e.batchNorms[job.s->bn];
   View view = viewOf(e, in, block, c);
   V mean = splat(bn.mean[block / e.blocksPerReplica * bn.channels + c]), s0{}, s1{};
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   for (int64_t i = 0, n = positions(in); i < n; i++) {
     s0 += g[i];
@@ -363,7 +363,7 @@ inline void normalizeBackwardTask(void* context, int task, int) {
   const Tensor &in = e.tensors[job.s->inputs[0]], &out = e.tensors[job.s->output];
   BatchNormGradient back = batchNormGradient(e, e.batchNorms[job.s->bn], block, c);
   View view = viewOf(e, in, block, c);
-  const V* x = plane(e.activations, in.offset, in, block, c);
+  const Stored* x = activation(e, in, block, c);
   const V* g = plane(e.gradients, out.gradientOffset, out, block, c);
   contribute(e, *job.s, 0, block, c, [&](int64_t i) { return back(g[i], view(x[i])); });
 }
@@ -392,13 +392,13 @@ inline void batchNormBackward(Executor& e, Step& s) {
 INLINE double target(const Step& s, int k, int label) { return s.smoothing / s.classes + (k == label ? 1 - s.smoothing : 0); }
 
 struct Logits {
-  const float* values;  // [class][lane] of one block, at one lane
+  const Element* values;  // [class][lane] of one block, at one lane
   int n;
   double top, sum;
-  INLINE double operator[](int k) const { return values[int64_t(k) * LANES]; }
+  INLINE double operator[](int k) const { return toFloat(values[int64_t(k) * LANES]); }
 };
-INLINE Logits logitsOf(const float* values, int n) {
-  Logits l{values, n, values[0], 0};
+INLINE Logits logitsOf(const Element* values, int n) {
+  Logits l{values, n, toFloat(values[0]), 0};
   for (int k = 1; k < n; k++) if (l[k] > l.top) l.top = l[k];
   for (int k = 0; k < n; k++) l.sum += std::exp(l[k] - l.top);
   return l;
@@ -409,7 +409,7 @@ inline void lossForwardTask(void* context, int block, int) {
   Executor& e = *job.e;
   const Step& s = *job.s;
   const Tensor& in = e.tensors[s.inputs[0]];
-  const float* x = (const float*)plane(e.activations, in.offset, in, block, 0);
+  const Element* x = (const Element*)activation(e, in, block, 0);
   for (int image = 0, n = imagesInBlock(e, block), first = firstImage(e, block); image < n; image++) {
     Logits logits = logitsOf(x + image * tilesOf(e), s.classes);
     double loss = 0, logSum = logits.top + std::log(logits.sum);
@@ -427,7 +427,7 @@ inline void lossBackwardTask(void* context, int block, int) {
   Executor& e = *job.e;
   const Step& s = *job.s;
   const Tensor& in = e.tensors[s.inputs[0]];
-  const float* x = (const float*)plane(e.activations, in.offset, in, block, 0);
+  const Element* x = (const Element*)activation(e, in, block, 0);
   float* g = (float*)plane(e.gradients, in.gradientOffset, in, block, 0);
   for (int i = 0; i < s.classes * LANES; i++) g[i] = 0;
   for (int lane = 0, n = imagesInBlock(e, block), first = firstImage(e, block); lane < n; lane++) {

@@ -20,7 +20,7 @@ INLINE void finish(V (&a)[P], const float* bias, bool relu) {
 
 // The output tensor; in training also the sums of its batch norm.
 struct TensorStore {
-  V* y;                 // first row of the strip, channel 0
+  Stored* y;            // first row of the strip, channel 0
   int64_t planeSize;
   int width;
   const int* channel;   // of each output
@@ -40,9 +40,9 @@ struct TensorStore {
   }
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
-    V* to = y + channel[o] * planeSize + int64_t(r) * width + c;
+    Stored* to = y + channel[o] * planeSize + int64_t(r) * width + c;
     finish(a, bias ? bias + o : nullptr, relu);
-    UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
+    UNROLL for (int p = 0; p < P; p++) a[p] = to[p].put(a[p]);
     if (!center) return;
     V k = splat(center[channel[o]]), q[P];
     UNROLL for (int p = 0; p < P; p++) a[p] = partial ? (a[p] - k) * mask : a[p] - k;
@@ -74,7 +74,7 @@ struct ScratchStore {
 // A contribution to the gradient of a stored tensor.
 struct GradientStore {
   V* dx;               // first row, channel 0
-  const V* x;          // the tensor's raw values there
+  const Stored* x;     // the tensor's raw values there
   int64_t planeSize;
   int width;
   const int* channel;
@@ -89,8 +89,9 @@ struct GradientStore {
   INLINE void store(int o, int r, int c, V (&a)[P], Sums& k) {
     int64_t at = channel[o] * planeSize + int64_t(r) * width + c;
     V* to = dx + at;
-    const V* y = x + at;
     if (k.relu && k.affine && k.sum) {  // the most frequent
+      V y[P];
+      UNROLL for (int p = 0; p < P; p++) y[p] = x[at + p];
       UNROLL for (int p = 0; p < P; p++) a[p] = multiplyAdd(y[p], k.scale, k.shift) > 0.0f ? a[p] : V{};
       if (k.add) UNROLL for (int p = 0; p < P; p++) a[p] += to[p];
       V q[P];
@@ -105,11 +106,11 @@ struct GradientStore {
     } else {
       V copy[P];  // that the sums themselves stay in registers
       UNROLL for (int p = 0; p < P; p++) copy[p] = a[p];
-      contribute(copy, to, y, P, k);
+      contribute(copy, to, x + at, P, k);
     }
   }
-  static __attribute__((noinline)) void contribute(const V* g, V* to, const V* y, int n, Sums& k) {
-    for (int p = 0; p < n; p++) to[p] = k(g[p], k.add ? to[p] : V{}, k.needsValue() ? y[p] : V{});
+  static __attribute__((noinline)) void contribute(const V* g, V* to, const Stored* y, int n, Sums& k) {
+    for (int p = 0; p < n; p++) to[p] = k(g[p], k.add ? to[p] : V{}, k.needsValue() ? V(y[p]) : V{});
   }
 };
 

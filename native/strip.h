@@ -49,16 +49,16 @@ INLINE TileRegion inputRegion(const Conv& c, Rows rows) { return {rows, {-c.padW
 __attribute__((noinline)) void fillInput(const Executor& e, const Conv& c, const Tensor& in, int block, int channel, Rows rows, int cols,
                       V* dst) {
   View view = viewOf(e, in, block, channel);
-  const V* src = plane(e.activations, in.offset, in, block, channel);
+  const Stored* src = activation(e, in, block, channel);
   for (int y = rows.lo; y < rows.hi; y++, dst += cols) {
     if (y < 0 || y >= in.height) {
       for (int x = 0; x < cols; x++) dst[x] = V{};
       continue;
     }
-    const V* row = src + int64_t(y) * in.width;
+    const Stored* row = src + int64_t(y) * in.width;
     V* to = dst + c.padW;
     for (int x = 0; x < c.padW; x++) dst[x] = V{};
-    if (view.affine && view.relu) for (int x = 0; x < in.width; x++) to[x] = rectify(row[x] * view.scale + view.shift);
+    if (view.affine && view.relu) for (int x = 0; x < in.width; x++) to[x] = rectify(multiplyAdd(row[x], view.scale, view.shift));
     else for (int x = 0; x < in.width; x++) to[x] = view(row[x]);
     for (int x = c.padW + in.width; x < cols; x++) dst[x] = V{};
   }
@@ -84,7 +84,7 @@ INLINE void spreadGradient(const Conv& c, Rows rows, V* dst, G gradient) {
 // The gradient of a stored output's raw values.
 __attribute__((noinline)) void fillGradient(const Executor& e, const Conv& c, const Tensor& out, int block, int channel, Rows rows, V* dst) {
   const V* grad = plane(e.gradients, out.gradientOffset, out, block, channel);
-  const V* value = plane(e.activations, out.offset, out, block, channel);
+  const Stored* value = activation(e, out, block, channel);
   if (out.bn < 0) {
     spreadGradient(c, rows, dst, [&](int r, V* to) {
       const V* g = grad + int64_t(r) * out.width;
@@ -94,7 +94,8 @@ __attribute__((noinline)) void fillGradient(const Executor& e, const Conv& c, co
   }
   BatchNormGradient back = batchNormGradient(e, e.batchNorms[out.bn], block, channel);
   spreadGradient(c, rows, dst, [&](int r, V* to) {
-    const V *g = grad + int64_t(r) * out.width, *y = value + int64_t(r) * out.width;
+    const V* g = grad + int64_t(r) * out.width;
+    const Stored* y = value + int64_t(r) * out.width;
     for (int x = 0; x < out.width; x++) to[x * c.stride] = back(g[x], y[x]);
   });
 }

@@ -1,7 +1,7 @@
 // Images cut into tiles, one a lane (src/plan/tiles.ts): what a kernel reads beyond its lane's tile is what other lanes
 // of the image hold. A tile may reach beyond the image; what it holds there is never read.
 #pragma once
-#include "vector.h"
+#include "stored.h"
 
 namespace igc {
 namespace IGC_ISA {
@@ -115,7 +115,7 @@ inline TileRuns tileRuns(const Executor& e, const Tensor& t, const TileRegion& r
 
 // Where one region of `count` channels is read and written.
 struct TileChannels {
-  const V* map;        // channel 0
+  const Stored* map;   // channel 0
   int64_t plane;
   const int* channel;
   int count;
@@ -130,9 +130,9 @@ INLINE void fillTiles(const TileRuns& runs, const TileChannels& c, V outside, F 
   V* to = c.dst;
   for (int r = 0; r < runs.count; r++) {
     const TileRun run = runs.run[r];
-    const V* map = c.map + run.source;
+    const Stored* map = c.map + run.source;
     for (int k = 0; k < c.count; k++) {
-      const V* from = map + c.channel[k] * c.plane;
+      const Stored* from = map + c.channel[k] * c.plane;
       V* at = to + k * c.stride;
       if (!run.moves) for (int i = 0; i < run.count; i++) at[i] = view(k, from[i]);
       else for (int i = 0; i < run.count; i++) at[i] = choose(run.there, pickLanes(view(k, from[i]), run.from), outside);
@@ -143,7 +143,7 @@ INLINE void fillTiles(const TileRuns& runs, const TileChannels& c, V outside, F 
 
 inline void fillTiles(const Executor& e, const Tensor& in, int block, const TileRuns& runs, const int* channels, int count,
                       V outside, V* dst, int64_t stride) {
-  const TileChannels c{plane(e.activations, in.offset, in, block, 0), in.plane, channels, count, dst, stride};
+  const TileChannels c{activation(e, in, block, 0), in.plane, channels, count, dst, stride};
   if (in.bn < 0 && !in.relu) fillTiles(runs, c, outside, [](int, V x) { return x; });
   else fillTiles(runs, c, outside, [&](int k, V x) { return viewOf(e, in, block, channels[k])(x); });
 }

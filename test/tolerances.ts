@@ -9,6 +9,13 @@ export const tolerances = {
    * 1e-2 and more.
    */
   conformanceFloat32: 1e-10,
+  /**
+   * NMSE of plans that store bfloat16 against the reference that rounds the same tensors: where
+   * float32's error moves a number across the middle between two neighbours, it differs by 2^-8 of
+   * itself, one of hundreds; a rounding that is left out, or not to nearest, errs by 2^-9 in all of
+   * them, 4e-6.
+   */
+  conformanceBfloat16: 1e-6,
   /** NMSE between two orders of summation in float64 (fused and not): a relative error of 1e-10. */
   conformanceFloat64: 1e-20,
   /** ReLU inputs keep this distance from 0, so that rounding cannot open or close one. */

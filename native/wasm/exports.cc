@@ -47,16 +47,18 @@ EXPORT void forward(Instance* in, double oldWeight) {
 EXPORT void backward(Instance* in) { in->kernels->backward(&in->e); }
 
 EXPORT const double* losses(const Instance* in) { return in->e.losses; }
-EXPORT const float* arena(const Instance* in, int gradients) { return gradients ? in->e.gradients : in->e.activations; }
+EXPORT const float* arena(const Instance* in, int gradients) {
+  return gradients ? in->e.gradients : (const float*)in->e.activations;
+}
 
 EXPORT void readTensor(const Instance* in, int tensor, int gradient, int count, float* out) {
   const Tensor& t = in->e.tensors[tensor];
-  const float* from = gradient ? in->e.gradients : in->e.activations;
-  in->kernels->readTensor(&in->e, from, gradient ? t.gradientOffset : t.offset, t, count, out);
+  auto read = gradient ? in->kernels->readGradient : in->kernels->readActivation;
+  read(&in->e, t, count, out);
 }
 EXPORT void writeGradient(Instance* in, int tensor, const float* values) {
   const Tensor& t = in->e.tensors[tensor];
-  in->kernels->writeTensor(&in->e, in->e.gradients, t.gradientOffset, t, values);
+  in->kernels->writeGradient(&in->e, t, values);
 }
 
 EXPORT void updateSgd(float* w, const float* g, float* m, int n, double lr, double mu, double decay, int nesterov) {

@@ -23,6 +23,7 @@ import type { Row } from './rows.ts';
 import { benchScaling, scalingText } from './scaling.ts';
 import { benchStep } from './step.ts';
 import { stepText } from './step-text.ts';
+import { benchStorage, storageText } from './storage.ts';
 import { benchTable } from './table.ts';
 import { tableChart } from './table-chart.ts';
 import { tableMarkdown } from './table-markdown.ts';
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
   addLayersCommand(program);
   addMemoryCommand(program);
   addScalingCommand(program);
+  addStorageCommand(program);
   await program.parseAsync();
 }
 
@@ -129,6 +131,15 @@ function addScalingCommand(program: Command): void {
     .description('a training step on --threads against one, beside the FMA peak’s');
   addNetworkFlags(command).action(async (flags: NetworkFlags) => {
     print(flags, await benchScaling({ ...flags, ...readNetworkFlags(flags) }), scalingText);
+  });
+}
+
+function addStorageCommand(program: Command): void {
+  const command = program
+    .command('storage')
+    .description('a training step with activations in bfloat16 beside float32');
+  addNetworkFlags(command).action(async (flags: NetworkFlags) => {
+    print(flags, await benchStorage({ ...flags, ...readNetworkFlags(flags) }), storageText);
   });
 }
 

@@ -1,6 +1,7 @@
 /** Our side of a measurement: a function that does one step, as the trainer and the classifier do. */
 import { stream } from '../core/random.ts';
 import type { Executor, KernelSet } from '../kernels/contract.ts';
+import type { ActivationStorage } from '../plan/plan.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { initializeModel, makeModel, planModel } from '../train/model.ts';
 import type { Work } from './peer.ts';
@@ -11,11 +12,17 @@ export interface OwnWork {
   step(): void;
 }
 
-export function ownWork(spec: NetSpec, kernels: KernelSet, batch: number, work: Work): OwnWork {
+export function ownWork(
+  spec: NetSpec,
+  kernels: KernelSet,
+  batch: number,
+  work: Work,
+  storage: ActivationStorage = 'float32',
+): OwnWork {
   const model = makeModel(spec, kernels);
   initializeModel(model, 0);
   const training = work === 'train';
-  const executor = kernels.instantiate(planModel(model, { batch, training }), model);
+  const executor = kernels.instantiate(planModel(model, { batch, training, storage }), model);
   const { images, labels } = randomBatch(spec, kernels, batch);
   const decay = [{ offset: 0, size: model.parameters.length, factor: 1e-4 }];
   const sgd = { learningRate: 0.001, momentum: 0.9, nesterov: true, decay };

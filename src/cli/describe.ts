@@ -24,7 +24,7 @@ export function describeCommand(program: Command): void {
       runDescribe(command, target, flags),
     );
   addNetworkFlags(command);
-  addConfigFlags(command, ['batchSize', 'replicas']);
+  addConfigFlags(command, ['batchSize', 'replicas', 'storage']);
 }
 
 async function runDescribe(
@@ -37,9 +37,10 @@ async function runDescribe(
   const { describeNetwork, descriptionText } = await import('../plan/describe.ts');
   const batch = values.batchSize ?? defaults.batch;
   const { replicas = batch % defaults.replicas === 0 ? defaults.replicas : 1 } = values;
+  const { storage = 'float32' } = values;
   try {
     const spec = await findNetwork(command, target, flags, values);
-    const description = describeNetwork(spec, { batch, replicas, fuse: flags.fuse });
+    const description = describeNetwork(spec, { batch, replicas, storage, fuse: flags.fuse });
     if (flags.json) printJson(description);
     else printData(descriptionText(description));
   } catch (error) {

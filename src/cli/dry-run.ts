@@ -16,7 +16,11 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
   const input = { channels, height, width };
   const spec = configNetwork(config, { input, classes: classes.length });
   const batch = batchSizeFor(config, train.count);
-  const description = describeNetwork(spec, { batch, replicas: config.replicas });
+  const description = describeNetwork(spec, {
+    batch,
+    replicas: config.replicas,
+    storage: config.storage,
+  });
   const stepsPerEpoch = Math.floor(train.count / batch);
   const plan = {
     config,

@@ -192,6 +192,13 @@ const configFlags: readonly ConfigFlag[] = [
     help: 'auto, native, reference, …; "igc doctor" lists them',
   },
   {
+    flags: '--storage <type>',
+    path: 'storage',
+    kind: 'text',
+    group: 'Machine',
+    help: 'of the activations of training: float32, or bfloat16 (AVX-512), half the memory',
+  },
+  {
     flags: '--output <dir>',
     path: 'output',
     kind: 'text',

@@ -3,7 +3,7 @@
  * before, at plan time; kernels are dumb. Every set passes one conformance suite against the float64 reference.
  * Letters: N images, C channels, H height, W width.
  */
-import type { Plan } from '../plan/plan.ts';
+import type { ActivationStorage, Plan } from '../plan/plan.ts';
 
 /** float64 for the reference that defines everything, else float32. */
 export type RealArray = Float32Array | Float64Array;
@@ -40,6 +40,8 @@ export interface KernelSet {
   readonly threads: number;
   /** Runs steps of several convolutions; plans for this set are made with `chains`. */
   readonly chains: boolean;
+  /** How plans for this set may store activations. */
+  readonly storages: readonly ActivationStorage[];
   newArray(length: number): RealArray;
   /**
    * Allocates all memory of a plan; nothing is allocated afterwards. An inference plan computes with the

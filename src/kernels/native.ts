@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { internalError } from '../core/errors.ts';
-import type { Plan } from '../plan/plan.ts';
+import { type ActivationStorage, activationStorages, type Plan } from '../plan/plan.ts';
 import type { Executor, KernelSet, ModelArrays, RealArray, SgdOptions } from './contract.ts';
 import { encodePlan } from './native-program.ts';
 
@@ -152,6 +152,11 @@ function loadAddon(): { readonly addon: Addon } | { readonly reason: string } {
   }
 }
 
+/** What the addon calls the kernels of an instruction set that store activations so. */
+function tableName(isa: InstructionSet, storage: ActivationStorage): string {
+  return storage === 'float32' ? isa : `${isa}-${storage}`;
+}
+
 function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSet {
   const pool = addon.createPool(threads);
   const sgd = new Float64Array(4);
@@ -161,12 +166,13 @@ function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSe
     lanes: addon.isaLanes(isa),
     threads,
     chains: true,
+    storages: activationStorages.filter((storage) => addon.isaLanes(tableName(isa, storage)) > 0),
     newArray: (length) => new Float32Array(length),
     instantiate(plan, model, options) {
       if (plan.lanes !== this.lanes)
         throw internalError(`a plan of ${plan.lanes} lanes for ${isa}`);
       const instance = addon.instantiate(
-        isa,
+        tableName(isa, plan.tensors[plan.input]!.storage),
         pool,
         encodePlan(plan),
         float32(model.parameters),

@@ -12,6 +12,7 @@ import {
 } from './reference-batch-norm.ts';
 import {
   addGradientPlane,
+  finishPlane,
   openGradient,
   planeStart,
   type Run,
@@ -142,6 +143,7 @@ function storeOutput(
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) activations[to + y * width + x] = sum[y * pitch + x]!;
   }
+  finishPlane(run, output, image, channel);
 }
 
 /** dWeight[o][t] += Σ over the pixels of dOut[o] · in[tap t] */

@@ -4,6 +4,7 @@
  * [image][channel][y][x] (lanes = 1); sums are float64 whatever the arenas store.
  */
 import type { ConvStep, Plan, Tensor, TensorView } from '../plan/plan.ts';
+import { roundToBfloat16 } from './bfloat16.ts';
 import type { ModelArrays, RealArray } from './contract.ts';
 import type { Convolution } from './reference-scratch.ts';
 
@@ -87,6 +88,14 @@ export function writePlane(run: Run, tensor: Tensor, image: number, channel: num
   const to = tensor.offset + planeStart(tensor, image, channel);
   const size = planeSize(tensor);
   for (let i = 0; i < size; i++) activations[to + i] = plane[i]!;
+  finishPlane(run, tensor, image, channel);
+}
+
+/** Rounds one channel of one image, which was written just now, to what the tensor stores. */
+export function finishPlane(run: Run, tensor: Tensor, image: number, channel: number): void {
+  if (tensor.storage === 'float32') return;
+  const from = tensor.offset + planeStart(tensor, image, channel);
+  roundToBfloat16(run.activations, from, planeSize(tensor));
 }
 
 /** `run.dPlane` ← the gradient slot of one channel of one image. */

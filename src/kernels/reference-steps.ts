@@ -11,6 +11,7 @@ import {
 import { convolveBackward, convolveForward } from './reference-convolution.ts';
 import {
   addGradientPlane,
+  finishPlane,
   openGradient,
   planeSize,
   planeStart,
@@ -194,6 +195,7 @@ function averagePoolForward(run: Run, step: StepOf<'averagePool'>): void {
           activations[to + y * output.width + x] = sum / (kernelH * kernelW);
         }
       }
+      finishPlane(run, output, image, c);
     }
   }
 }
@@ -237,6 +239,7 @@ function maxPoolForward(run: Run, step: StepOf<'maxPool'>): void {
           activations[to + y * output.width + x] = plane[firstLargest(plane, step, input, y, x)]!;
         }
       }
+      finishPlane(run, output, image, c);
     }
   }
 }

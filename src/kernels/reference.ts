@@ -4,7 +4,16 @@
  * (lanes = 1), one thread.
  */
 import { internalError } from '../core/errors.ts';
-import type { ConvStep, Plan, Step, StepKind, StepOf, Tensor } from '../plan/plan.ts';
+import {
+  activationStorages,
+  type ConvStep,
+  type Plan,
+  type Step,
+  type StepKind,
+  type StepOf,
+  type Tensor,
+} from '../plan/plan.ts';
+import { roundToBfloat16 } from './bfloat16.ts';
 import type {
   Executor,
   InstantiateOptions,
@@ -28,6 +37,7 @@ export function referenceKernels(arithmetic: 'float64' | 'float32'): KernelSet {
     lanes: 1,
     threads: 1,
     chains: false,
+    storages: activationStorages,
     newArray,
     instantiate: (plan, model, options = {}) => executor(newRun(plan, model, newArray, options)),
     updateSgd,
@@ -80,11 +90,12 @@ function executor(run: Run): Executor {
   return {
     plan,
     setBatch(images, newLabels, newCount) {
-      const { offset, size } = tensor(plan.input);
+      const { offset, size, storage } = tensor(plan.input);
       count = newCount;
       run.images = plan.training ? plan.batch : count;
       activations.fill(0, offset, offset + size);
       activations.set(images.subarray(0, count * perImage(plan.input)), offset);
+      if (storage === 'bfloat16') roundToBfloat16(activations, offset, size);
       labels.fill(0);
       labels.set(newLabels.subarray(0, count));
     },

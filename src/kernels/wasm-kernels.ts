@@ -74,6 +74,7 @@ export function wasmKernelSet(module: WasmModule, options: WasmKernelOptions): K
     arithmetic: 'float32',
     lanes: exports.lanes(),
     chains: true,
+    storages: ['float32'],
     threads,
     newArray: (length) => new Float32Array(length),
     instantiate(plan, model, instantiateOptions = {}) {

@@ -11,7 +11,8 @@ import { makePlan, type PlanOptions } from './make-plan.ts';
 import type { Grid, Plan, Step, TensorView } from './plan.ts';
 
 /** For which batch, replicas and kernels a network is described. */
-export interface DescribeOptions extends Pick<PlanOptions, 'replicas' | 'lanes' | 'fuse'> {
+export interface DescribeOptions
+  extends Pick<PlanOptions, 'replicas' | 'lanes' | 'fuse' | 'storage'> {
   /** Images in a batch; default 64. */
   readonly batch?: number;
   /** Bytes of one number: 4 (default), or 8 for float64 kernels. */
@@ -189,8 +190,9 @@ function opDetail(op: Op): string {
 
 function describeMemory(plan: Plan, valueBytes: number): MemoryDescription {
   const parameters = plan.parameterSize * valueBytes;
+  const { storage } = plan.tensors[plan.input]!;
   const memory = {
-    activations: plan.activationSize * valueBytes,
+    activations: plan.activationSize * (storage === 'bfloat16' ? 2 : valueBytes),
     activationGradients: plan.gradientSize * valueBytes,
     parameters,
     parameterGradients: plan.training ? parameters : 0,

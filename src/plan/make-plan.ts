@@ -5,7 +5,13 @@ import { chainSteps } from './chain-steps.ts';
 import { type Draft, draftSteps } from './draft-steps.ts';
 import { type LogicalTensor, placeTensors } from './memory.ts';
 import { layOutParameters, type ParameterLayout } from './parameters.ts';
-import type { InputGradient, Plan, Step } from './plan.ts';
+import {
+  type ActivationStorage,
+  activationStorages,
+  type InputGradient,
+  type Plan,
+  type Step,
+} from './plan.ts';
 import { cutIntoTiles, wholeImages } from './tiles.ts';
 
 /** What a plan is for. */
@@ -20,6 +26,8 @@ export interface PlanOptions {
   readonly smoothing?: number;
   /** Batch-norm ε; default 2e-5. @source authors' code */
   readonly epsilon?: number;
+  /** How activations of training are stored, float32 unless told; those of inference are float32. */
+  readonly storage?: ActivationStorage;
   /** Fold permutations, batch norms and ReLUs; default true. */
   readonly fuse?: boolean;
   /** Fold on where `fuse` does: a block's convolutions in one step (kernel sets with `chains`); default false. */
@@ -37,7 +45,9 @@ export interface PlanOptions {
 /** Plans the memory and the steps of a graph. Throws usage errors for batches that do not fit. */
 export function makePlan(graph: Graph, options: PlanOptions): Plan {
   const { batch, training, replicas = 1, lanes = 1, epsilon = 2e-5 } = options;
+  const { storage = 'float32' } = options;
   checkBatch(batch, replicas);
+  checkStorage(storage);
   const layout = layOutParameters(graph, epsilon);
   const { fuse = true, smoothing = 0 } = options;
   const images = batch / replicas;
@@ -61,6 +71,7 @@ export function makePlan(graph: Graph, options: PlanOptions): Plan {
     training,
     keepAll: options.keepAll ?? false,
     guard: options.guard ?? 0,
+    storage: training ? storage : 'float32',
     keep: [inputTensor, output],
   });
   return {
@@ -92,6 +103,15 @@ function checkBatch(batch: number, replicas: number): void {
       got: `batch=${batch} replicas=${replicas}`,
     });
   }
+}
+
+function checkStorage(storage: ActivationStorage): void {
+  if (activationStorages.includes(storage)) return;
+  throw usageError({
+    path: 'storage',
+    rule: `must be one of ${activationStorages.join(', ')}`,
+    got: JSON.stringify(storage),
+  });
 }
 
 /** The variance of one value is nothing to train on. */

@@ -3,7 +3,7 @@
  * all activations of inference, share memory as soon as their last reader is done (first fit by time of birth).
  */
 import type { Shape } from '../spec/graph.ts';
-import type { MapSize, Step, Tensor, TensorView } from './plan.ts';
+import type { ActivationStorage, MapSize, Step, Tensor, TensorView } from './plan.ts';
 
 /** A tensor without a place. */
 export interface LogicalTensor extends Shape {
@@ -21,6 +21,7 @@ export interface PlacementOptions {
   readonly keepAll: boolean;
   /** Elements left free around every place. */
   readonly guard: number;
+  readonly storage: ActivationStorage;
   /** Tensors never overwritten: input and output. */
   readonly keep: readonly number[];
 }
@@ -76,6 +77,7 @@ export function placeTensors(
   return {
     tensors: tensors.map((tensor, id) => ({
       ...tensor,
+      storage: options.storage,
       plane: planes[id]!,
       size: sizes[id]!,
       offset: activationPlaces.offsets[id]!,

@@ -24,6 +24,14 @@ export interface TensorView {
   readonly relu: boolean;
 }
 
+/**
+ * How activations are stored: float32 as they were computed (float64 in the float64 reference), or rounded to bfloat16,
+ * the upper half of a float32, to nearest and halves to even. They are computed with in full.
+ */
+export const activationStorages = ['float32', 'bfloat16'] as const;
+/** One of `activationStorages`. */
+export type ActivationStorage = (typeof activationStorages)[number];
+
 export interface MapSize {
   readonly height: number;
   readonly width: number;
@@ -53,6 +61,8 @@ export interface Tensor extends Shape {
   /** Elements from the start of the gradient arena, or −1 when no gradient is kept. */
   readonly gradientOffset: number;
   readonly read: TensorView;
+  /** The same for all tensors of a plan that `makePlan` made. */
+  readonly storage: ActivationStorage;
 }
 
 /** A trainable tensor; `path` is `stage1/block1/primary/weight`. */

@@ -7,6 +7,7 @@ import { suggestName, usageError } from '../core/errors.ts';
 import { schemaError } from '../core/schema-error.ts';
 import type { DatasetRequest } from '../data/open-dataset.ts';
 import { kernelChoices } from '../kernels/choose.ts';
+import { activationStorages } from '../plan/plan.ts';
 import { netFamilies } from '../spec/named-networks.ts';
 import type { WrittenNet } from '../spec/net-schema.ts';
 import { ownNetworkSchema } from '../spec/own-network.ts';
@@ -166,6 +167,8 @@ const runConfigSchema = v.strictObject({
   /** 0 for all cores. */
   threads: integer(0, 1024),
   kernels: oneOf(kernelChoices),
+  /** How the activations of training are stored until backward (evaluation: always float32). */
+  storage: v.optional(oneOf(activationStorages), 'float32'),
   /** Folder of run folders. */
   output: text('must be a folder name'),
   /** Name of the run folder; null makes one from net, data, seed and date. */

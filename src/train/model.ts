@@ -2,9 +2,10 @@
  * A network with its numbers: the specification, its graph and one array each of parameters, gradients,
  * momentum and running averages, for one kernel set. Plans over it are made with `planModel`.
  */
+import { usageError } from '../core/errors.ts';
 import { stream } from '../core/random.ts';
 import type { KernelSet, ModelArrays, RealArray } from '../kernels/contract.ts';
-import { makePlan } from '../plan/make-plan.ts';
+import { makePlan, type PlanOptions } from '../plan/make-plan.ts';
 import { layOutParameters, type ParameterLayout } from '../plan/parameters.ts';
 import type { Parameter, Plan } from '../plan/plan.ts';
 import type { Graph } from '../spec/graph.ts';
@@ -58,12 +59,27 @@ export function initializeModel(model: Model, seed: number): void {
   model.momentum.fill(0);
 }
 
-/** Plan and memory to run the model for training or inference. */
-export function planModel(
-  { graph, spec, kernels }: Model,
-  options: { batch: number; training: boolean; replicas?: number; smoothing?: number },
-): Plan {
-  const { lanes, chains } = kernels;
+/** What a plan over a model is for; the rest is the model's. */
+export type ModelPlanOptions = Pick<
+  PlanOptions,
+  'batch' | 'training' | 'replicas' | 'smoothing' | 'storage'
+>;
+
+/**
+ * Plan and memory to run the model for training or inference.
+ *
+ * Throws a usage error for a storage that the model's kernels do not have.
+ */
+export function planModel({ graph, spec, kernels }: Model, options: ModelPlanOptions): Plan {
+  const { lanes, chains, storages, name } = kernels;
+  const { storage = 'float32' } = options;
+  if (!storages.includes(storage)) {
+    throw usageError({
+      path: 'storage',
+      rule: `must be ${storages.join(' or ')} with ${name} kernels`,
+      got: JSON.stringify(storage),
+    });
+  }
   return makePlan(graph, { ...options, lanes, chains, epsilon: spec.batchNorm.epsilon });
 }
 

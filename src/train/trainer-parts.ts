@@ -53,13 +53,14 @@ export function makeTrainingModel(
   kernels: KernelSet,
 ): TrainingModel {
   const { train, validation, test, classes } = dataset;
-  const { replicas, smoothing, optimizer } = config;
+  const { replicas, smoothing, storage, optimizer } = config;
   const { channels, height, width, maxValue } = train;
   const input = { channels, height, width };
   const spec = configNetwork(config, { input, classes: classes.length });
   const model = makeModel(spec, kernels);
   const batchSize = batchSizeFor(config, train.count);
-  const plan = planModel(model, { batch: batchSize, training: true, replicas, smoothing });
+  const planned = { batch: batchSize, training: true, replicas, smoothing, storage };
+  const plan = planModel(model, planned);
   const statistics = channelStatistics(train);
   const evaluator = (name: string, set: ImageSet) =>
     makeEvaluator(model, { name, set, classes, statistics, batchSize: config.testBatchSize });

@@ -1,4 +1,4 @@
-/** `bench layers`, `scaling` and `memory` on a network that takes no time. */
+/** `bench layers`, `scaling`, `storage` and `memory` on a network that takes no time. */
 import { describe, expect, it } from 'vitest';
 import { nativeSets } from '../kernels/kernel-sets.ts';
 import { runBench, smallNetwork } from './run-bench.ts';
@@ -39,6 +39,16 @@ describe('bench scaling', () => {
     const report = JSON.parse(stdout);
     expect(report.scaling).toBeGreaterThan(0);
     if (hasNative) expect(report.ratio).toBeCloseTo(report.scaling / report.peakScaling, 9);
+  });
+});
+
+describe('bench storage', () => {
+  it('compares a step in bfloat16 with one in float32', () => {
+    const flags = [...smallNetwork, '--kernels', 'reference', '--rounds', '1', '--json'];
+    const { status, stdout } = runBench('storage', ...flags);
+    expect(status).toBe(0);
+    const { float32, bfloat16, timeRatio } = JSON.parse(stdout);
+    expect(timeRatio).toBeCloseTo(float32.median / bfloat16.median, 9);
   });
 });
 

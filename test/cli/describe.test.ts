@@ -42,6 +42,23 @@ describe('igc describe', () => {
     expect(large.inference.activations).toBeLessThanOrEqual(3 * 48 * 32 * 32 * 4 * 64);
   });
 
+  it('counts activations in bfloat16 as half, in training only', async () => {
+    const memory = async (...args: string[]) =>
+      JSON.parse((await runIgc(['describe', '--depth', '8', '--json', ...args])).stdout).memory;
+    const [full, half] = [await memory(), await memory('--storage', 'bfloat16')];
+    expect(half.training.activations).toBe(full.training.activations / 2);
+    expect(half.training.activationGradients).toBe(full.training.activationGradients);
+    expect(half.inference).toEqual(full.inference);
+  });
+
+  it('refuses a storage that it does not know', async () => {
+    const { code, stderr } = await runIgc(['describe', '--storage', 'float16']);
+    expect([code, stderr.trim()]).toEqual([
+      2,
+      '--storage: must be one of float32, bfloat16, got "float16"',
+    ]);
+  });
+
   it('has one step a layer with --no-fuse', async () => {
     const steps = async (...args: string[]) =>
       JSON.parse((await runIgc(['describe', '--depth', '5', '--json', ...args])).stdout).steps

@@ -37,11 +37,14 @@ describe.each(kernelSets.map((kernels) => [kernels.name, kernels] as const))('%s
     ] as const) {
       const values = inputs[which].slice();
       values[position] = Number.NaN;
-      const variant = { training: true, fuse: true } as const;
-      const results = runTrial(trial, kernels, variant, { ...inputs, [which]: values });
-      expect(results.get('loss')![0], `loss after a NaN in the ${which}`).toBeNaN();
-      const gradient = Array.from(results.get('d head/fc/weight') ?? results.get('d fc/weight')!);
-      expect(gradient.some(Number.isNaN), `gradient after a NaN in the ${which}`).toBe(true);
+      for (const storage of kernels.storages) {
+        const variant = { training: true, fuse: true, storage } as const;
+        const results = runTrial(trial, kernels, variant, { ...inputs, [which]: values });
+        const after = `after a NaN in the ${which}, ${storage}`;
+        expect(results.get('loss')![0], `loss ${after}`).toBeNaN();
+        const gradient = Array.from(results.get('d head/fc/weight') ?? results.get('d fc/weight')!);
+        expect(gradient.some(Number.isNaN), `gradient ${after}`).toBe(true);
+      }
     }
   });
 });

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { type RandomStream, stream } from '../../src/core/random.ts';
 import type { KernelSet, ModelArrays, RealArray } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
-import type { MaxPoolStep, Plan, Tensor } from '../../src/plan/plan.ts';
+import type { ActivationStorage, MaxPoolStep, Plan, Tensor } from '../../src/plan/plan.ts';
 import type { Graph, Shape } from '../../src/spec/graph.ts';
 import { tolerances } from '../tolerances.ts';
 import { definition } from './kernel-sets.ts';
@@ -28,6 +28,7 @@ export interface Variant {
   readonly count?: number;
   readonly keepAll?: boolean;
   readonly guard?: number;
+  readonly storage?: ActivationStorage;
 }
 
 /** Numbers that a run starts from: float32 values in float64 arrays. */
@@ -136,7 +137,7 @@ function smallestLead(step: MaxPoolStep, input: Tensor, values: ArrayLike<number
 /** The case's plan for a kernel set, with the gradient of its input in training. */
 export function planOf(trial: Case, kernels: KernelSet, variant: Variant): Plan {
   const { graph, batch, replicas = 1, smoothing = 0, epsilon = 2e-5 } = trial;
-  const { training, fuse, keepAll = false, guard = 0 } = variant;
+  const { training, fuse, keepAll = false, guard = 0, storage = 'float32' } = variant;
   return makePlan(graph, {
     batch,
     replicas,
@@ -149,6 +150,7 @@ export function planOf(trial: Case, kernels: KernelSet, variant: Variant): Plan 
     inputGradient: training,
     keepAll,
     guard,
+    storage,
   });
 }
 
@@ -184,7 +186,11 @@ export function runTrial(
   variant: Variant,
   inputs: Inputs,
 ): Results {
-  const plan = planOf(trial, kernels, variant);
+  return runPlan(planOf(trial, kernels, variant), kernels, variant, inputs);
+}
+
+/** `runTrial` of a plan that was made before. */
+export function runPlan(plan: Plan, kernels: KernelSet, variant: Variant, inputs: Inputs): Results {
   const { model, executor } = start(plan, kernels, inputs, variant.count ?? plan.batch);
   executor.forward({ oldWeight });
   const results = new Map<string, ArrayLike<number>>([['output', executor.output()]]);

@@ -151,6 +151,12 @@ describe('a configuration', () => {
     );
   });
 
+  it('stores activations in float32 where an older file does not say', () => {
+    const { storage, ...older } = resolveConfig('digits');
+    expect(storage).toBe('float32');
+    expect(parseConfig(older).storage).toBe('float32');
+  });
+
   it('must be complete when it is read from a file', () => {
     const { seed: _seed, ...rest } = resolveConfig('digits');
     expect(() => parseConfig(rest)).toThrow('seed: must be given');

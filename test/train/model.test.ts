@@ -7,6 +7,7 @@ import {
   initializeModel,
   makeModel,
   parameterSlices,
+  planModel,
   stateSlices,
 } from '../../src/train/model.ts';
 import { decaySpans } from '../../src/train/optimizer.ts';
@@ -24,6 +25,23 @@ const valuesOf = (model: ReturnType<typeof makeNet>, path: string) => {
 };
 const deviation = (values: readonly number[]) =>
   Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+
+describe('a plan over a model', () => {
+  const spec = namedNetwork({ net: 'IGC-L2M2', depth: 5, input, classes: 10 });
+  const planned = { batch: 4, training: true, storage: 'bfloat16' } as const;
+
+  it('stores every activation as told', () => {
+    const plan = planModel(makeModel(spec, referenceKernels('float32')), planned);
+    expect(new Set(plan.tensors.map(({ storage }) => storage))).toEqual(new Set(['bfloat16']));
+  });
+
+  it('is refused where the kernels do not store so', () => {
+    const kernels = { ...referenceKernels('float32'), storages: ['float32'] as const };
+    expect(() => planModel(makeModel(spec, kernels), planned)).toThrow(
+      'storage: must be float32 with reference-float32 kernels, got "bfloat16"',
+    );
+  });
+});
 
 describe('initialisation', () => {
   it.each([

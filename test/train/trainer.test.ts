@@ -35,6 +35,23 @@ const stopAt = (n: number) => {
   return { isStopped: () => ++asked >= n };
 };
 
+describe('a run with activations in bfloat16', () => {
+  it('differs from one in float32, but not by much, and resumes to the same bits', async () => {
+    const storage = 'bfloat16';
+    const full = await finish(temporaryFolder());
+    const whole = await finish(temporaryFolder(), { storage });
+    const losses = (folder: string) =>
+      lastingParts(folder).metrics.map(({ trainLoss }) => trainLoss as number);
+    expect(losses(whole)).not.toEqual(losses(full));
+    for (const [i, loss] of losses(whole).entries()) expect(loss).toBeCloseTo(losses(full)[i]!, 1);
+
+    const output = temporaryFolder();
+    await collect(smallTask(output, { storage }), stopAt(9));
+    await collect(resumeTask(path.join(output, 'run')));
+    expect(lastingParts(path.join(output, 'run'))).toEqual(lastingParts(whole));
+  });
+});
+
 describe('a run', () => {
   it('tells its story in order, and leaves its folder as it should be', async () => {
     const output = temporaryFolder();
