@@ -191,8 +191,8 @@ INLINE ConvPlace convPlace(const Conv& c, int task, int strips, int rows, int ch
           {strip * rows, minimum(c.outHeight, (strip + 1) * rows)}, 0};
 }
 
-inline void convForwardTask(void* context, int task, int worker) {
-  StepTask& job = *static_cast<StepTask*>(context);
+template <bool STATISTICS>
+void convForward(const StepTask& job, int task, int worker) {
   const Executor& e = *job.e;
   const Step& s = *job.s;
   const int last = s.convCount - 1;
@@ -201,7 +201,7 @@ inline void convForwardTask(void* context, int task, int worker) {
   ConvPlace p = convPlace(c, task / s.partsForward, s.stripsForward, s.rowsForward, s.chunkForward);
   p.part = task % s.partsForward;
   int inputs = perIn(c), outputs = perOut(c), count = p.rows.count();
-  const BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
+  const BatchNorm* bn = STATISTICS ? &e.batchNorms[out.bn] : nullptr;
   V* sums = (V*)e.scratch[worker];
   int* channel = (int*)(sums + 2 * outputs);
   V* at = sums + 2 * outputs + ceilDiv(s.widest, LANES);
@@ -220,10 +220,10 @@ inline void convForwardTask(void* context, int task, int worker) {
   if (c.tiled) runs = tileRuns(e, in, inputRegion(c, need), at + inputs * planeOf(c, need));
   for (int g = p.g0; g < p.g1; g++) {
     for (int i = 0; i < 2 * outputs; i++) sums[i] = V{};
-    TensorStore store{activation(e, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
-                      out.plane, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
-                      c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
-                      imagesInBlock(e, p.block) < LANES};
+    TensorStore<STATISTICS> store{activation(e, out, p.block, 0) + int64_t(p.rows.lo) * out.width,
+                                  out.plane, out.width, c.outMap + g * outputs, biasOf(e, c, g * outputs),
+                                  c.relu != 0, bn ? bn->center : nullptr, sums, laneMask(e, p.block),
+                                  imagesInBlock(e, p.block) < LANES};
     Requests requests;
     if (asks) askSources(requests, e, c, in, p.block, g + 1, need, convolveCalls(perIn(c), outputs, height, width));
     if (kind != kScratch) {
@@ -249,6 +249,12 @@ inline void convForwardTask(void* context, int task, int worker) {
       at[1] = laneSum(sums[2 * o + 1]);
     }
   }
+}
+
+inline void convForwardTask(void* context, int task, int worker) {
+  StepTask& job = *static_cast<StepTask*>(context);
+  if (job.e->training && job.e->tensors[job.s->output].bn >= 0) convForward<true>(job, task, worker);
+  else convForward<false>(job, task, worker);
 }
 
 // Scratch of a backward task, cut from a worker's.

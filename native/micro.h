@@ -27,6 +27,14 @@ constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
 constexpr bool kKeepTaps = false;
 #endif
 
+// Whether tiles are compiled for each kind of kernel alone. An engine of WebAssembly lays out registers for all branches
+// of a function at once, and spills what the others need.
+#if defined(__wasm__)
+constexpr bool kTilesByKernel = true;
+#else
+constexpr bool kTilesByKernel = false;
+#endif
+
 // Memory that will be needed soon, asked for a few lines at each call of a register tile: the same bytes of some
 // channels, one channel after the other.
 struct Ahead {
@@ -133,22 +141,22 @@ INLINE void accumulate3(const StripConv& k, const V* x, const float* w, V (&a)[O
 template <int OB, int P, bool VIEW>
 INLINE void accumulateMap3(const StripConv& k, int r, int c, const float* w, V (&a)[OB][P]) {
   const bool left = c == 0, right = c + P == k.width;
+  const int top = k.firstRow + r, first = maximum(0, -top), end = minimum(k.kernelH, k.height - top);
   for (int i = 0; i < k.inputs; i++) {
     V scale{}, shift{};
     if (VIEW) {
       scale = splat(k.scale[k.source[i]]);
       shift = splat(k.shift[k.source[i]]);
     }
-    const Stored* map = k.map + k.channel[i] + c - 1;
-    for (int ky = 0; ky < k.kernelH; ky++, w += 3 * OB) {
-      int y = k.firstRow + r + ky;
-      if (y < 0 || y >= k.height) continue;
-      const Stored* row = map + y * k.rowStride;
+    const Stored* row = k.map + k.channel[i] + c - 1 + (top + first) * k.rowStride;
+    w += first * 3 * OB;
+    for (int ky = first; ky < end; ky++, w += 3 * OB, row += k.rowStride) {
       addRow3<OB, P>(w, a, [&](int p) {
         if ((p == 0 && left) || (p == P + 1 && right)) return V{};
         return VIEW ? rectify(multiplyAdd(row[p], scale, shift)) : V(row[p]);
       });
     }
+    w += (k.kernelH - end) * 3 * OB;
   }
 }
 
@@ -183,12 +191,17 @@ INLINE void accumulate1(const StripConv& k, const V* x, const float* w, V (&a)[O
   }
 }
 
-// Where the input of a convolution lies: padded scratch, or a tensor's map, normalised and rectified or as it is.
-enum InputKind { kScratch, kMap, kSeenMap };
+// Where the input of a convolution lies: padded scratch (of a 3-wide and of a 1x1 kernel at stride 1 where tiles are
+// compiled for each), or a tensor's map, as it is or normalised and rectified.
+enum InputKind { kScratch, kScratch3, kScratch1, kMap, kSeenMap };
+INLINE constexpr bool readsMap(int input) { return input == kMap || input == kSeenMap; }
 
 template <int OB, int P, int INPUT>
 INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float* w, V (&a)[OB][P]) {
-  if (INPUT != kScratch) accumulateMap3<OB, P, INPUT == kSeenMap>(k, r, c, w, a);
+  if (readsMap(INPUT)) accumulateMap3<OB, P, INPUT == kSeenMap>(k, r, c, w, a);
+  else if (INPUT == kScratch3) accumulate3<OB, P>(k, x, w, a);
+  else if (INPUT == kScratch1) accumulate1<OB, P>(k, x, w, a);
+  else if (kTilesByKernel) accumulateTaps<OB, P>(k, x, w, a);
   else if (k.colStep == 1 && k.kernelW == 3) accumulate3<OB, P>(k, x, w, a);
   else if (k.colStep == 1 && k.kernelW == 1 && k.kernelH == 1) accumulate1<OB, P>(k, x, w, a);
   else accumulateTaps<OB, P>(k, x, w, a);
@@ -202,7 +215,7 @@ INLINE int chunkOf(int inputs) { return maximum(16, 384 / inputs); }
 template <int OB, int P, int INPUT, class Out>
 __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
   typename Out::Sums sums[OB];
-  UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i);
+  UNROLL for (int i = 0; i < OB; i++) sums[i] = out.load(o + i, r);
   const V* x = k.x + r * k.rowStep + c * k.colStep;
   for (; c + P <= end; c += P, x += P * k.colStep) {
     V a[OB][P];
@@ -215,10 +228,10 @@ __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, 
 
 template <int OB, int INPUT, class Out>
 INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
-  constexpr int P = OB <= 2 ? kPixelsNarrow : INPUT == kScratch ? kPixelsWide : kPixelsMap;
+  constexpr int P = OB <= 2 ? kPixelsNarrow : readsMap(INPUT) ? kPixelsMap : kPixelsWide;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
-  if (P > 2 && INPUT == kScratch && k.halves && whole + P / 2 <= end) {
+  if (P > 2 && !readsMap(INPUT) && k.halves && whole + P / 2 <= end) {
     tiles<OB, P / 2, INPUT>(k, w, o, r, whole, whole + P / 2, out);
     whole += P / 2;
   }
@@ -230,9 +243,8 @@ INLINE int64_t convolveCalls(int inputs, int outputs, int rows, int cols) {
   return int64_t(rows) * ceilDiv(cols, chunkOf(inputs)) * outputBlocks(outputs);
 }
 
-// All outputs of a group over rows x cols.
 template <int INPUT, class Out>
-void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
+void convolveKind(const StripConv& k, int outputs, int rows, int cols, Out& out) {
   const int taps = k.inputs * k.kernelH * k.kernelW, chunk = chunkOf(k.inputs);
   const int count = k.toBlock > 0 ? k.toBlock : outputBlocks(outputs);
   for (int r = 0; r < rows; r++) {
@@ -252,6 +264,15 @@ void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
       }
     }
   }
+}
+
+// All outputs of a group over rows x cols.
+template <int INPUT, class Out>
+void convolve(const StripConv& k, int outputs, int rows, int cols, Out& out) {
+  const bool scratch = kTilesByKernel && INPUT == kScratch && k.colStep == 1;
+  if (scratch && k.kernelW == 3) convolveKind<kScratch3>(k, outputs, rows, cols, out);
+  else if (scratch && k.kernelW == 1 && k.kernelH == 1) convolveKind<kScratch1>(k, outputs, rows, cols, out);
+  else convolveKind<INPUT>(k, outputs, rows, cols, out);
 }
 
 // The order in which convolve reads weights.

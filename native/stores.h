@@ -1,4 +1,5 @@
-// Where the register tiles put their results: a stored tensor, scratch, or a gradient.
+// Where the register tiles put their results: a stored tensor, scratch, or a gradient. `load` begins row r of output
+// o, `store` takes P pixels of it from column c on, `save` ends it.
 #pragma once
 #include "batch-norm.h"
 
@@ -18,7 +19,8 @@ INLINE void finish(V (&a)[P], const float* bias, bool relu) {
   if (relu) UNROLL for (int p = 0; p < P; p++) a[p] = rectify(a[p]);
 }
 
-// The output tensor; in training also the sums of its batch norm.
+// The output tensor; STATISTICS: also the sums of its batch norm, for training.
+template <bool STATISTICS>
 struct TensorStore {
   Stored* y;            // first row of the strip, channel 0
   int64_t planeSize;
@@ -26,24 +28,30 @@ struct TensorStore {
   const int* channel;   // of each output
   const float* bias;    // or null
   bool relu;
-  const float* center;  // or null: no statistics
+  const float* center;  // of the statistics, as the rest
   V* sums;              // [output][2]
   V mask;
   bool partial;
   struct Sums {
+    Stored* to;
     V s, q;
   };
-  INLINE Sums load(int o) const { return {sums[2 * o], sums[2 * o + 1]}; }
+  INLINE Sums load(int o, int r) const {
+    Stored* to = y + channel[o] * planeSize + int64_t(r) * width;
+    if (STATISTICS) return {to, sums[2 * o], sums[2 * o + 1]};
+    return {to, V{}, V{}};
+  }
   INLINE void save(int o, const Sums& k) {
+    if (!STATISTICS) return;
     sums[2 * o] = k.s;
     sums[2 * o + 1] = k.q;
   }
   template <int P>
-  INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
-    Stored* to = y + channel[o] * planeSize + int64_t(r) * width + c;
+  INLINE void store(int o, int, int c, V (&a)[P], Sums& sum) {
+    Stored* to = sum.to + c;
     finish(a, bias ? bias + o : nullptr, relu);
     UNROLL for (int p = 0; p < P; p++) a[p] = to[p].put(a[p]);
-    if (!center) return;
+    if (!STATISTICS) return;
     V k = splat(center[channel[o]]), q[P];
     UNROLL for (int p = 0; p < P; p++) a[p] = partial ? (a[p] - k) * mask : a[p] - k;
     UNROLL for (int p = 0; p < P; p++) q[p] = a[p] * a[p];
@@ -60,12 +68,14 @@ struct ScratchStore {
   const int* channel;
   const float* bias;
   bool relu;
-  struct Sums {};
-  INLINE Sums load(int) const { return {}; }
+  struct Sums {
+    V* to;
+  };
+  INLINE Sums load(int o, int r) const { return {at + channel[o] * planeSize + int64_t(r) * cols}; }
   INLINE void save(int, const Sums&) {}
   template <int P>
-  INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {
-    V* to = at + channel[o] * planeSize + int64_t(r) * cols + c;
+  INLINE void store(int o, int r, int c, V (&a)[P], Sums& sum) {
+    V* to = sum.to + c;
     finish(a, bias ? bias + o : nullptr, relu);
     UNROLL for (int p = 0; p < P; p++) to[p] = a[p];
   }
@@ -80,7 +90,7 @@ struct GradientStore {
   const int* channel;
   Contribution* to;    // one per source channel
   using Sums = Contribution;
-  INLINE Sums load(int o) const { return to[o]; }
+  INLINE Sums load(int o, int) const { return to[o]; }
   INLINE void save(int o, const Sums& k) {
     to[o].s0 = k.s0;
     to[o].s1 = k.s1;
@@ -124,7 +134,7 @@ struct BetweenStore {
   int valueCols;
   const int* channel;
   struct Sums {};
-  INLINE Sums load(int) const { return {}; }
+  INLINE Sums load(int, int) const { return {}; }
   INLINE void save(int, const Sums&) {}
   template <int P>
   INLINE void store(int o, int r, int c, V (&a)[P], Sums&) {

@@ -33,7 +33,7 @@ const headers = ['native', 'native/wasm', 'native/wasm/include'].flatMap((folder
 );
 // No C library and no C++ one: what the kernels use of them is in native/wasm/include; add there what they need more.
 const flags = [
-  '--target=wasm32 -nostdlib -nostdinc++ -isystem native/wasm/include -std=c++17 -O3',
+  '--target=wasm32 -nostdlib -nostdinc++ -isystem native/wasm/include -std=c++17 -O2',
   '-fno-math-errno -fno-trapping-math -ffp-contract=fast -fno-exceptions -fno-rtti -fno-threadsafe-statics',
   '-fvisibility=hidden -Wall -Wno-unused-function',
   '-DIGC_ISA=baseline -DIGC_TABLE=kernelsBaseline -DIGC_NAME="wasm" -DLANES=4 -msimd128 -mbulk-memory',
