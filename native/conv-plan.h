@@ -1,6 +1,6 @@
 // What is decided once about a convolution step: strips, tasks, scratch, and the order of its weights.
 #pragma once
-#include "conv.h"
+#include "conv-backward.h"
 
 namespace igc {
 namespace IGC_ISA {

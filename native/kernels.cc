@@ -2,6 +2,7 @@
 // returns the table), IGC_NAME and LANES, and for activations in bfloat16 IGC_BFLOAT16.
 #include "conv-plan.h"
 #include "measure.h"
+#include "pooling.h"
 #include "steps.h"
 
 namespace igc {
