@@ -46,7 +46,7 @@ inline int64_t chooseStrips(int height, int64_t most, int least, int& rows, int&
 // Groups that are worth a task; a step of several convolutions computes all of the inner ones for a strip.
 INLINE int chooseChunk(const Conv& c, bool all, int rows, int passes) {
   if (all) return c.groups;
-  int64_t work = weightCount(c) / c.groups * rows * c.outWidth * passes;
+  int64_t work = groupWeights(c) * rows * c.outWidth * passes;
   int64_t chunk = (kTaskMultiplyAdds + work - 1) / work;
   return int(chunk < c.groups ? chunk : c.groups);
 }
@@ -102,7 +102,7 @@ inline int64_t planConv(Executor& e, Step& s) {
   if (!e.training && last == 0) shareOut(e, s, c);
   for (int k = 0; k <= last; k++) {
     Conv& c = s.convs[k];
-    int64_t weights = weightCount(c) / c.groups;  // packConv sums the weights of repeated inputs in scratch
+    int64_t weights = groupWeights(c);  // packConv sums the weights of repeated inputs in scratch
     if (weights / LANES + 1 > most) most = weights / LANES + 1;
     if (!e.training) continue;
     int64_t fits = k == 0 ? kFirstScratchBytes : kScratchBytes;

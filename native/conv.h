@@ -18,7 +18,6 @@ namespace {
 constexpr int64_t kScratchBytes = 320 * 1024;
 constexpr int64_t kFirstScratchBytes = 768 * 1024;  // backward of a first convolution
 constexpr int64_t kTaskMultiplyAdds = 24 * 1024;  // of vectors
-constexpr int kMaxConvs = 40;
 constexpr int64_t kAskBytes = 512 * 1024;  // a block's map that small is in the cache already
 
 INLINE int perIn(const Conv& c) { return c.inChannels / c.groups; }
