@@ -15,13 +15,13 @@
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
 // Data
 export { checkDataset, type DatasetReport } from './data/check.ts';
-export { usualDataFolders } from './data/data-folder.ts';
 export type { ChannelStatistics, Dataset, ImageSet } from './data/dataset.ts';
-export { chooseDecoder, decodeImageFile } from './data/image-decoder.ts';
+export { chooseDecoder, decodeImageFile } from './data/images/image-decoder.ts';
+export type { ImageDecoder, RgbImage } from './data/images/rgb-image.ts';
 export { type DatasetRequest, datasetNames, openDataset } from './data/open-dataset.ts';
-export type { ImageDecoder, RgbImage } from './data/rgb-image.ts';
+export { usualDataFolders } from './data/readers/data-folder.ts';
+export type { SyntheticOptions } from './data/readers/synthetic.ts';
 export { channelStatistics } from './data/statistics.ts';
-export type { SyntheticOptions } from './data/synthetic.ts';
 // Pictures
 export {
   type ConfusionMatrix,

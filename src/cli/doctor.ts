@@ -151,7 +151,7 @@ function runTool(command: string, args: readonly string[]): string {
 }
 
 async function findDecoder(): Promise<Finding> {
-  const { chooseDecoder } = await import('../data/image-decoder.ts');
+  const { chooseDecoder } = await import('../data/images/image-decoder.ts');
   try {
     const { name, extensions } = await chooseDecoder();
     const without = name === 'portable' ? '; with "npm install sharp" also .webp and CMYK' : '';
@@ -163,7 +163,7 @@ async function findDecoder(): Promise<Finding> {
 }
 
 async function findDataFolders(): Promise<readonly Finding[]> {
-  const { usualDataFolders } = await import('../data/data-folder.ts');
+  const { usualDataFolders } = await import('../data/readers/data-folder.ts');
   return usualDataFolders().map((name) => {
     const ok = existsSync(name);
     return {

@@ -5,13 +5,13 @@
 
 import { suggestName, usageError } from '../core/errors.ts';
 import { stream } from '../core/random.ts';
-import { openCifar10, openCifar100 } from './cifar.ts';
 import type { Dataset } from './dataset.ts';
-import { openDigits } from './digits.ts';
-import { openFolder } from './folder.ts';
 import { selectImages } from './image-set.ts';
+import { openCifar10, openCifar100 } from './readers/cifar.ts';
+import { openDigits } from './readers/digits.ts';
+import { openFolder } from './readers/folder.ts';
+import { openSynthetic, type SyntheticOptions } from './readers/synthetic.ts';
 import { splitByClass } from './split.ts';
-import { openSynthetic, type SyntheticOptions } from './synthetic.ts';
 
 /** Which data set, and how: the part `data` of a configuration, and its seed. Options that the format does not take are errors. */
 export interface DatasetRequest {

@@ -3,7 +3,12 @@
  * normalised in this thread, batch by batch, and run through an inference plan.
  */
 import { usageError } from '../core/errors.ts';
-import { allocateBatch, countBatches, fillBatch, orderEpoch } from '../data/batch-content.ts';
+import {
+  allocateBatch,
+  countBatches,
+  fillBatch,
+  orderEpoch,
+} from '../data/batches/batch-content.ts';
 import type { ChannelStatistics, ImageSet } from '../data/dataset.ts';
 import type { Model } from './model.ts';
 import { planModel } from './model.ts';

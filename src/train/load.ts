@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { dataError, internalError, usageError } from '../core/errors.ts';
-import { normalisationTable } from '../data/augment.ts';
+import { normalisationTable } from '../data/batches/augment.ts';
 import type { Dataset, ImageSet } from '../data/dataset.ts';
-import { decodeImageFile } from '../data/image-decoder.ts';
+import { decodeImageFile } from '../data/images/image-decoder.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import type { NetSpec } from '../spec/network.ts';

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { dataError } from '../core/errors.ts';
-import type { BatchSource } from '../data/batches.ts';
+import type { BatchSource } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';

@@ -3,7 +3,7 @@
  * the optimizer. What is allocated here is all that is allocated.
  */
 import { internalError } from '../core/errors.ts';
-import { type BatchSource, openBatches } from '../data/batches.ts';
+import { type BatchSource, openBatches } from '../data/batches/batches.ts';
 import type { ChannelStatistics, Dataset, ImageSet } from '../data/dataset.ts';
 import { channelStatistics } from '../data/statistics.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';

@@ -7,7 +7,7 @@ import {
   chooseAugmentation,
   noAugmentation,
   normalisationTable,
-} from '../../src/data/augment.ts';
+} from '../../src/data/batches/augment.ts';
 import type { ImageSet } from '../../src/data/dataset.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import { smallSet } from './fixtures.ts';

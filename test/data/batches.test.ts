@@ -8,8 +8,8 @@ import {
   countBatches,
   fillBatch,
   orderEpoch,
-} from '../../src/data/batch-content.ts';
-import { produceBatches } from '../../src/data/batch-producer.ts';
+} from '../../src/data/batches/batch-content.ts';
+import { produceBatches } from '../../src/data/batches/batch-producer.ts';
 import {
   awaitBatch,
   awaitFree,
@@ -18,8 +18,8 @@ import {
   openSlots,
   publish,
   release,
-} from '../../src/data/batch-ring.ts';
-import { type BatchRequest, openBatches } from '../../src/data/batches.ts';
+} from '../../src/data/batches/batch-ring.ts';
+import { type BatchRequest, openBatches } from '../../src/data/batches/batches.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, smallSet } from './fixtures.ts';
 
@@ -276,7 +276,7 @@ describe('countBatches', () => {
 describe('workerUrl', () => {
   it('is the built file, beside the importer or in dist for a source file', () => {
     const built = workerUrl(
-      new URL('../../src/data/batches.ts', import.meta.url).href,
+      new URL('../../src/data/batches/batches.ts', import.meta.url).href,
       'batch-worker',
     );
     expect(built.pathname).toMatch(/\/dist\/data\/batch-worker\.js$/);

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { openCifar10, openCifar100 } from '../../src/data/cifar.ts';
-import { usualDataFolders } from '../../src/data/data-folder.ts';
+import { openCifar10, openCifar100 } from '../../src/data/readers/cifar.ts';
+import { usualDataFolders } from '../../src/data/readers/data-folder.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, missingReason, put, putZeros, realData, temporaryFolder } from './fixtures.ts';
 

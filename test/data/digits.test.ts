@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDigits, parseDigits } from '../../src/data/digits.ts';
+import { openDigits, parseDigits } from '../../src/data/readers/digits.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
 
 const row = (pixel: string, label: string) => `${`${pixel},`.repeat(64)}${label}\n`;

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { encode } from 'fast-png';
 import { afterAll } from 'vitest';
 import { stream } from '../../src/core/random.ts';
-import { openSynthetic, type SyntheticOptions } from '../../src/data/synthetic.ts';
+import { openSynthetic, type SyntheticOptions } from '../../src/data/readers/synthetic.ts';
 
 const temporary: string[] = [];
 afterAll(() =>

@@ -2,8 +2,8 @@ import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { forEachBounded } from '../../src/data/bounded.ts';
-import { openFolder } from '../../src/data/folder.ts';
-import { portableDecoder } from '../../src/data/portable-decoder.ts';
+import { portableDecoder } from '../../src/data/images/portable-decoder.ts';
+import { openFolder } from '../../src/data/readers/folder.ts';
 import { errorOf, plainPng, put, temporaryFolder } from './fixtures.ts';
 
 let root: string;

@@ -3,11 +3,11 @@ import path from 'node:path';
 import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { chooseDecoder, decodeImageFile } from '../../src/data/image-decoder.ts';
-import { readJpegHeader } from '../../src/data/jpeg-header.ts';
-import { portableDecoder } from '../../src/data/portable-decoder.ts';
-import { resizeToCover } from '../../src/data/resize.ts';
-import { loadSharpDecoder } from '../../src/data/sharp-decoder.ts';
+import { chooseDecoder, decodeImageFile } from '../../src/data/images/image-decoder.ts';
+import { readJpegHeader } from '../../src/data/images/jpeg-header.ts';
+import { portableDecoder } from '../../src/data/images/portable-decoder.ts';
+import { resizeToCover } from '../../src/data/images/resize.ts';
+import { loadSharpDecoder } from '../../src/data/images/sharp-decoder.ts';
 import {
   errorOf,
   missingReason,

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkDataset } from '../../src/data/check.ts';
 import { type DatasetRequest, datasetNames, openDataset } from '../../src/data/open-dataset.ts';
-import { openSynthetic } from '../../src/data/synthetic.ts';
+import { openSynthetic } from '../../src/data/readers/synthetic.ts';
 import { errorOf, plainPng, put, temporaryFolder } from './fixtures.ts';
 
 describe('openDataset', () => {

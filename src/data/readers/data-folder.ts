@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { dataError } from '../core/errors.ts';
+import { dataError } from '../../core/errors.ts';
 
 /** What is looked for: `files` inside `folder` (an official archive's folder name). */
 export interface DataFolderQuery {

@@ -5,19 +5,19 @@
 
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { dataError } from '../core/errors.ts';
-import { stream } from '../core/random.ts';
-import type { Dataset, ImageSet } from './dataset.ts';
-import { allocateImageSet, selectImages } from './image-set.ts';
+import { dataError } from '../../core/errors.ts';
+import { stream } from '../../core/random.ts';
+import type { Dataset, ImageSet } from '../dataset.ts';
+import { allocateImageSet, selectImages } from '../image-set.ts';
+import { splitByClass } from '../split.ts';
 import { readWhole } from './reading.ts';
-import { splitByClass } from './split.ts';
 
 const maxValue = 16;
 const pixelsPerImage = 64;
 const classes = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;
 
-// src/data and dist/data are both two levels below the package's root.
-const embedded = fileURLToPath(new URL('../../data/digits/digits.csv.gz', import.meta.url));
+// src/data/readers and dist/data/readers are both three levels below the package's root.
+const embedded = fileURLToPath(new URL('../../../data/digits/digits.csv.gz', import.meta.url));
 
 /** Opens the embedded set; its test split is the same whatever the seed of a run. Throws data errors. */
 export async function openDigits(file: string = embedded): Promise<Dataset> {

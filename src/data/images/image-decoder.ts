@@ -4,9 +4,9 @@
  */
 
 import path from 'node:path';
-import { dataError, usageError } from '../core/errors.ts';
+import { dataError, usageError } from '../../core/errors.ts';
+import { readWhole } from '../readers/reading.ts';
 import { portableDecoder } from './portable-decoder.ts';
-import { readWhole } from './reading.ts';
 import { type ImageShape, resizeToCover } from './resize.ts';
 import type { ImageDecoder } from './rgb-image.ts';
 import { loadSharpDecoder } from './sharp-decoder.ts';

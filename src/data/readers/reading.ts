@@ -3,7 +3,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { dataError } from '../core/errors.ts';
+import { dataError } from '../../core/errors.ts';
 
 /** Reads a whole file. Throws a data error that begins with `owner` (a data set's name, say). */
 export async function readWhole(owner: string, file: string): Promise<Buffer<ArrayBuffer>> {

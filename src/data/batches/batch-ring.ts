@@ -5,7 +5,7 @@
  * Memory: control words, the text of an error, then for each slot its images, labels and indices.
  */
 
-import { type ErrorKind, IgcError } from '../core/errors.ts';
+import { type ErrorKind, IgcError } from '../../core/errors.ts';
 import type { BatchArrays } from './batch-content.ts';
 
 /** The ring as it travels to the producer. */

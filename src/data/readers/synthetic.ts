@@ -3,10 +3,10 @@
  * direction, wavelength and colour, seen at a slightly shifted place and in noise. For tests and trials.
  */
 
-import { usageError } from '../core/errors.ts';
-import { type RandomStream, stream } from '../core/random.ts';
-import type { Dataset, ImageSet } from './dataset.ts';
-import { allocateImageSet, imageBytes } from './image-set.ts';
+import { usageError } from '../../core/errors.ts';
+import { type RandomStream, stream } from '../../core/random.ts';
+import type { Dataset, ImageSet } from '../dataset.ts';
+import { allocateImageSet, imageBytes } from '../image-set.ts';
 
 /** What the set looks like; each has a default. */
 export interface SyntheticOptions {

@@ -6,15 +6,15 @@
 
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { dataError, IgcError, usageError } from '../core/errors.ts';
-import { stream } from '../core/random.ts';
-import { forEachBounded } from './bounded.ts';
-import type { Dataset, ImageSet } from './dataset.ts';
+import { dataError, IgcError, usageError } from '../../core/errors.ts';
+import { stream } from '../../core/random.ts';
+import { forEachBounded } from '../bounded.ts';
+import type { Dataset, ImageSet } from '../dataset.ts';
+import { allocateImageSet, imageBytes, selectImages } from '../image-set.ts';
+import { decodeImageFile } from '../images/image-decoder.ts';
+import type { ImageDecoder } from '../images/rgb-image.ts';
+import { splitByClass } from '../split.ts';
 import { type Listing, listClasses, listFolders } from './folder-listing.ts';
-import { decodeImageFile } from './image-decoder.ts';
-import { allocateImageSet, imageBytes, selectImages } from './image-set.ts';
-import type { ImageDecoder } from './rgb-image.ts';
-import { splitByClass } from './split.ts';
 
 /** How a folder of images is read. */
 export interface FolderRequest {

@@ -3,8 +3,10 @@
  * another thread sees the same bytes. Shared by the producer's thread, evaluation and tests; nothing of Node.
  */
 
-import { usageError } from '../core/errors.ts';
-import { shuffledIndices, stream } from '../core/random.ts';
+import { usageError } from '../../core/errors.ts';
+import { shuffledIndices, stream } from '../../core/random.ts';
+import type { ChannelStatistics, ImageSet } from '../dataset.ts';
+import { imageBytes } from '../image-set.ts';
 import {
   type AugmentSpec,
   applyAugmentation,
@@ -12,8 +14,6 @@ import {
   noAugmentation,
   normalisationTable,
 } from './augment.ts';
-import type { ChannelStatistics, ImageSet } from './dataset.ts';
-import { imageBytes } from './image-set.ts';
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */
 export interface BatchRecipe {

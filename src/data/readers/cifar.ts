@@ -7,10 +7,10 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { dataError } from '../core/errors.ts';
+import { dataError } from '../../core/errors.ts';
+import type { Dataset, ImageSet } from '../dataset.ts';
+import { allocateImageSet } from '../image-set.ts';
 import { findDataFolder } from './data-folder.ts';
-import type { Dataset, ImageSet } from './dataset.ts';
-import { allocateImageSet } from './image-set.ts';
 import { readWhole } from './reading.ts';
 
 const pixelsPerImage = 3 * 32 * 32;

@@ -3,7 +3,7 @@
  * any file, and colour profiles brought to sRGB.
  */
 
-import { IgcError } from '../core/errors.ts';
+import { IgcError } from '../../core/errors.ts';
 import type { ImageDecoder } from './rgb-image.ts';
 
 /** What a dynamic import of the package gives. */

@@ -5,7 +5,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { dataError } from '../core/errors.ts';
+import { dataError } from '../../core/errors.ts';
 import { systemCode, unreadable } from './reading.ts';
 
 /** The images of one split, class by class. */

@@ -4,12 +4,12 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { internalError, usageError } from '../core/errors.ts';
-import { workerUrl } from '../core/worker-url.ts';
+import { internalError, usageError } from '../../core/errors.ts';
+import { workerUrl } from '../../core/worker-url.ts';
+import { imageBytes } from '../image-set.ts';
 import { type BatchRecipe, checkRecipe, countBatches } from './batch-content.ts';
 import type { BatchRange, ProducerTask } from './batch-producer.ts';
 import { awaitBatch, type BatchRing, endRing, makeRing, openSlots, release } from './batch-ring.ts';
-import { imageBytes } from './image-set.ts';
 
 /** Which batches, from where to where, and how they are made ahead. */
 export interface BatchRequest extends BatchRecipe, BatchRange {

@@ -5,8 +5,8 @@
  * Differs: they pad with the rounded mean colour, which is almost 0 after normalisation; here it is 0.
  */
 
-import type { RandomStream } from '../core/random.ts';
-import type { ChannelStatistics, ImageSet } from './dataset.ts';
+import type { RandomStream } from '../../core/random.ts';
+import type { ChannelStatistics, ImageSet } from '../dataset.ts';
 
 /** Which augmentations are drawn. */
 export interface AugmentSpec {
