@@ -279,7 +279,7 @@ describe('workerUrl', () => {
       new URL('../../src/data/batches/batches.ts', import.meta.url).href,
       'batch-worker',
     );
-    expect(built.pathname).toMatch(/\/dist\/data\/batch-worker\.js$/);
+    expect(built.pathname).toMatch(/\/dist\/data\/batches\/batch-worker\.js$/);
     expect(existsSync(built)).toBe(true);
     expect(workerUrl(new URL('./batches.js', built).href, 'batch-worker').href).toBe(built.href);
   });
@@ -299,7 +299,7 @@ describe('workerUrl', () => {
       for (let i = 0; i < 18; i++) images += source.next().count;
       await source.close();
       parentPort.postMessage(images);`;
-    const module = new URL('../../dist/data/batches.js', import.meta.url).href;
+    const module = new URL('../../dist/data/batches/batches.js', import.meta.url).href;
     const url = new URL(`data:text/javascript,${encodeURIComponent(code)}`);
     const worker = new Worker(url, { workerData: { module, request } });
     const images = await new Promise((resolve, reject) => {
