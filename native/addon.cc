@@ -2,6 +2,13 @@
 // positional.
 #include <node_api.h>
 
+#ifndef _WIN32
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -258,6 +265,35 @@ napi_value Memory(napi_env env, napi_callback_info) {
   return out;
 }
 
+#ifndef _WIN32
+// mapFile(path, offset, length) -> ArrayBuffer over those bytes of the file, or the number of the system's error.
+// Private and writable: what JavaScript writes stays in this process. The offset is a multiple of a page.
+napi_value MapFile(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  size_t n = 0;
+  CHECK(napi_get_value_string_utf8(env, a.v[0], nullptr, 0, &n));
+  std::string path(n + 1, 0);
+  CHECK(napi_get_value_string_utf8(env, a.v[0], path.data(), n + 1, &n));
+  const size_t length = size_t(number(env, a.v[2]));
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* data = MAP_FAILED;
+  if (file >= 0) data = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, off_t(number(env, a.v[1])));
+  const int error = errno;
+  if (file >= 0) close(file);
+  napi_value out;
+  if (data == MAP_FAILED) {
+    CHECK(napi_create_int32(env, error, &out));
+    return out;
+  }
+  auto unmap = [](napi_env, void* data, void* length) { munmap(data, reinterpret_cast<size_t>(length)); };
+  if (napi_create_external_arraybuffer(env, data, length, unmap, reinterpret_cast<void*>(length), &out) != napi_ok) {
+    munmap(data, length);
+    return fail(env, "internal: a mapped file could not be made an ArrayBuffer");
+  }
+  return out;
+}
+#endif
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -265,7 +301,11 @@ NAPI_MODULE_INIT() {
       {"isaLanes", IsaLanes}, {"createPool", CreatePool}, {"instantiate", Instantiate}, {"setBatch", SetBatch},
       {"prepare", Prepare}, {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
       {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory},
-      {"stepRuns", StepRuns}, {"measureMachine", MeasureMachine}};
+      {"stepRuns", StepRuns}, {"measureMachine", MeasureMachine},
+#ifndef _WIN32
+      {"mapFile", MapFile},
+#endif
+  };
   for (const auto& f : functions) {
     napi_value value;
     if (napi_create_function(env, f.name, NAPI_AUTO_LENGTH, f.call, nullptr, &value) != napi_ok ||

@@ -15,7 +15,16 @@
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
 // Data
 export { checkDataset, type DatasetReport } from './data/check.ts';
-export type { ChannelStatistics, Dataset, ImageSet } from './data/dataset.ts';
+export type {
+  AnyImageSet,
+  ChannelStatistics,
+  Dataset,
+  EncodedImages,
+  EncodedSet,
+  ImageSet,
+  SplitName,
+} from './data/dataset.ts';
+export { FormatError } from './data/format-error.ts';
 export { chooseDecoder, decodeImageFile } from './data/images/image-decoder.ts';
 export type { ImageDecoder, RgbImage } from './data/images/rgb-image.ts';
 export { type DatasetRequest, datasetNames, openDataset } from './data/open-dataset.ts';
@@ -155,7 +164,6 @@ export {
   type PredictOptions,
   predictFiles,
   type RunEvaluation,
-  type SplitName,
 } from './train/load.ts';
 export type { Preprocessing } from './train/model-file.ts';
 export { type RecipeName, recipes } from './train/recipes.ts';

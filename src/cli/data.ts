@@ -28,7 +28,7 @@ async function runCheck(command: Command, name: string | undefined, json: boolea
   const { openDataset } = await import('../data/open-dataset.ts');
   const { checkDataset } = await import('../data/check.ts');
   const open = async (config: RunConfig) => openDataset(datasetRequest(config));
-  const report = checkDataset(await withConfig(command, open, name));
+  const report = await checkDataset(await withConfig(command, open, name));
   if (json) printJson(report);
   else printData(reportText(report));
 }

@@ -1,5 +1,6 @@
 /** `igc train --dry-run`: everything that training checks before its first step, and what it would then do. */
 
+import type { AnyImageSet } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import { describeNetwork } from '../plan/describe.ts';
@@ -46,9 +47,17 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
       `network  ${networkName(config)}, depth ${config.depth}: ${formatCount(plan.params)} parameters, ${formatCount(plan.macs)} MACs an image`,
       `data     ${dataset.name}: ${formatCount(train.count)} training, ${held}${formatCount(test.count)} test images of ${channels}×${height}×${width}, ${classes.length} classes`,
       `steps    ${formatCount(plan.steps)}: ${config.epochs} epochs of ${formatCount(stepsPerEpoch)} batches of ${batch}`,
-      `memory   ${formatBytes(plan.trainingMemory)} for a batch, ${formatBytes(train.pixels.length + test.pixels.length + (validation?.pixels.length ?? 0))} of images`,
+      `memory   ${formatBytes(plan.trainingMemory)} for a batch, ${formatBytes(memoryBytes([train, test, validation]))} of images`,
       ...dataset.skipped.map((reason) => `skipped  ${reason}`),
       'Nothing was trained or written (--dry-run).',
     ].join('\n'),
   );
+}
+
+/** What the splits take: nothing for images that are mapped or decoded as they are needed. */
+function memoryBytes(sets: readonly (AnyImageSet | undefined)[]): number {
+  return sets.reduce((sum, set) => {
+    const isInMemory = set !== undefined && !('encoded' in set) && set.mapped === undefined;
+    return isInMemory ? sum + set.pixels.length : sum;
+  }, 0);
 }

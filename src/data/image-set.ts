@@ -1,16 +1,27 @@
 /**
- * Makes image sets in shared memory, and new sets from some images of another. Reads no files.
+ * Makes image sets in shared memory, new sets from some images of another, and sets that travel to other threads.
+ * Reads no images.
  */
 
 import { dataError } from '../core/errors.ts';
-import type { ImageSet } from './dataset.ts';
-
-/** What an image set is before its pixels are known. */
-export type ImageSetShape = Pick<ImageSet, 'channels' | 'height' | 'width' | 'count' | 'maxValue'>;
+import type { AnyImageSet, EncodedImages, EncodedSet, ImageSet, ImageSetShape } from './dataset.ts';
+import { mapFilePart } from './mapped-file.ts';
 
 /** Bytes of one image, C·H·W. */
-export function imageBytes(set: Pick<ImageSet, 'channels' | 'height' | 'width'>): number {
+export function imageBytes(set: Pick<ImageSetShape, 'channels' | 'height' | 'width'>): number {
   return set.channels * set.height * set.width;
+}
+
+/** Where image `index` of the set lies in `pixels`, in images. */
+export function rowOf(set: ImageSet, index: number): number {
+  return set.rows === undefined ? index : set.rows[index]!;
+}
+
+/** The C·H·W bytes of image `index`; a view. */
+export function imagePixels(set: ImageSet, index: number): Uint8Array {
+  const size = imageBytes(set);
+  const at = rowOf(set, index) * size;
+  return set.pixels.subarray(at, at + size);
 }
 
 /**
@@ -33,22 +44,53 @@ export function allocateImageSet(name: string, shape: ImageSetShape): ImageSet {
         path: name,
         rule: 'the images must fit in memory',
         got: `${shape.count} images of ${size}, ${Math.ceil(sizeBytes / 2 ** 20)} MiB`,
-        hint: 'use fewer or smaller images',
+        hint: 'use fewer or smaller images, or "igc data pack", whose files are mapped',
       },
       cause,
     );
   }
 }
 
-/** A new set of the images `indices` of `set`, in that order. */
-export function selectImages(name: string, set: ImageSet, indices: Uint32Array): ImageSet {
-  const { channels, height, width, maxValue } = set;
+/** A new set of the images `indices` of `set`, in that order. Pixels in memory are copied, those in files are not. */
+export function selectImages<Set extends AnyImageSet>(
+  name: string,
+  set: Set,
+  indices: Uint32Array,
+): Set {
   const count = indices.length;
-  const selected = allocateImageSet(name, { channels, height, width, maxValue, count });
-  const size = imageBytes(set);
-  for (const [i, index] of indices.entries()) {
-    selected.pixels.set(set.pixels.subarray(index * size, (index + 1) * size), i * size);
-    selected.labels[i] = set.labels[index]!;
+  const labels = new Uint16Array(new SharedArrayBuffer(2 * count));
+  for (const [i, index] of indices.entries()) labels[i] = set.labels[index]!;
+  const { encoded, mapped } = set as Partial<EncodedSet & ImageSet>;
+  if (encoded) return { ...set, count, labels, encoded: selectEncoded(encoded, indices) };
+  const pixelSet = set as ImageSet;
+  if (mapped) {
+    const rows = new Uint32Array(new SharedArrayBuffer(4 * count));
+    for (const [i, index] of indices.entries()) rows[i] = rowOf(pixelSet, index);
+    return { ...set, count, labels, rows };
   }
-  return selected;
+  const { channels, height, width, maxValue } = set;
+  const { pixels } = allocateImageSet(name, { channels, height, width, maxValue, count });
+  const size = imageBytes(set);
+  for (const [i, index] of indices.entries()) pixels.set(imagePixels(pixelSet, index), i * size);
+  return { ...set, count, labels, pixels };
+}
+
+function selectEncoded(encoded: EncodedImages, indices: Uint32Array): EncodedImages {
+  if (encoded.kind === 'files') {
+    return { ...encoded, files: Array.from(indices, (i) => encoded.files[i]!) };
+  }
+  const starts = Float64Array.from(indices, (i) => encoded.starts[i]!);
+  return { ...encoded, starts, sizes: Uint32Array.from(indices, (i) => encoded.sizes[i]!) };
+}
+
+/** The set as it may be sent to another thread, which calls `receiveSet`: without copies of mapped pixels. */
+export function sendSet<Set extends AnyImageSet>(set: Set): Set {
+  if ('encoded' in set || set.mapped === undefined) return set;
+  return { ...set, pixels: new Uint8Array(0) };
+}
+
+/** A set that another thread has sent; maps what is mapped. */
+export function receiveSet<Set extends AnyImageSet>(set: Set): Set {
+  if ('encoded' in set || set.mapped === undefined) return set;
+  return { ...set, pixels: mapFilePart(set.mapped) };
 }

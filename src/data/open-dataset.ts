@@ -5,11 +5,13 @@
 
 import { suggestName, usageError } from '../core/errors.ts';
 import { stream } from '../core/random.ts';
-import type { Dataset } from './dataset.ts';
+import type { AnyImageSet, Dataset } from './dataset.ts';
 import { selectImages } from './image-set.ts';
+import { openPack } from './pack/read-pack.ts';
 import { openCifar10, openCifar100 } from './readers/cifar.ts';
 import { openDigits } from './readers/digits.ts';
 import { openFolder } from './readers/folder.ts';
+import { openImagenet } from './readers/imagenet.ts';
 import { openSynthetic, type SyntheticOptions } from './readers/synthetic.ts';
 import { splitByClass } from './split.ts';
 
@@ -17,11 +19,11 @@ import { splitByClass } from './split.ts';
 export interface DatasetRequest {
   /** One of `datasetNames`. */
   readonly name: string;
-  /** cifar10, cifar100: the folder or its parent, searched for when absent. folder: the images; required. */
+  /** cifar10, cifar100: the folder or its parent, searched for when absent. folder, imagenet: the images; packed: the file; required. */
   readonly dir?: string | undefined;
   /** Share of every class held out of train for validation, in [0, 1); 0. */
   readonly valSplit?: number | undefined;
-  /** Side of the images in pixels; only `folder` can choose it. */
+  /** Side of the images in pixels; only folders of images can choose it. */
   readonly imgSize?: number | undefined;
   /** Seed of the run; decides the validation split, and the test split of a folder that has none. */
   readonly seed: number;
@@ -48,6 +50,11 @@ const formats = {
     takes: ['dir', 'skipBad', 'testSplit'],
     open: (request) => openFolder({ ...request, dir: requireDir(request) }),
   },
+  imagenet: {
+    takes: ['dir'],
+    open: (request) => openImagenet({ ...request, dir: requireDir(request) }),
+  },
+  packed: { takes: ['dir'], open: (request) => openPacked(requireDir(request), request.imgSize) },
   synthetic: { takes: ['synthetic'], open: async ({ synthetic }) => openSynthetic(synthetic) },
 } as const satisfies Record<string, Format>;
 
@@ -55,7 +62,7 @@ const formats = {
 export const datasetNames: readonly string[] = Object.keys(formats);
 
 /**
- * Opens a data set, wholly in (shared) memory.
+ * Opens a data set: in (shared) memory, mapped (`packed`), or listed, to be decoded when needed (`imagenet`).
  *
  * Throws usage errors for wrong requests, data errors for missing or corrupt files.
  * @example const { train, test } = await openDataset({ name: 'digits', seed: 0 })
@@ -102,14 +109,28 @@ function checkRequest(request: DatasetRequest, format: Format): void {
   }
 }
 
-function requireDir({ dir }: DatasetRequest): string {
+function requireDir({ name, dir }: DatasetRequest): string {
   if (dir !== undefined) return dir;
   throw usageError({
     path: 'data.dir',
-    rule: 'must name the folder of labelled images',
+    rule: `must name ${name === 'packed' ? 'the packed file' : 'the folder of labelled images'}`,
     got: 'nothing',
     hint: 'give it as data.dir',
   });
+}
+
+/** Encoded images take any size when they are decoded. */
+async function openPacked(file: string, imgSize: number | undefined): Promise<Dataset> {
+  const dataset = await openPack(file);
+  const resize = (set: AnyImageSet) =>
+    'encoded' in set && imgSize !== undefined ? { ...set, height: imgSize, width: imgSize } : set;
+  const { train, validation, test } = dataset;
+  return {
+    ...dataset,
+    train: resize(train),
+    ...(validation && { validation: resize(validation) }),
+    test: resize(test),
+  };
 }
 
 function checkImageSize({ name, imgSize }: DatasetRequest, { train }: Dataset): void {
@@ -118,7 +139,7 @@ function checkImageSize({ name, imgSize }: DatasetRequest, { train }: Dataset): 
     path: 'data.imgSize',
     rule: `the images of ${name} are ${train.height}×${train.width}`,
     got: String(imgSize),
-    hint: 'only folder resizes its images',
+    hint: 'only folders of images are resized',
   });
 }
 

@@ -5,8 +5,8 @@
  */
 
 import { internalError } from '../core/errors.ts';
-import type { Dataset, ImageSet } from './dataset.ts';
-import { allocateImageSet, type ImageSetShape, imageBytes } from './image-set.ts';
+import type { Dataset, ImageSet, ImageSetShape } from './dataset.ts';
+import { allocateImageSet, imageBytes } from './image-set.ts';
 
 /** Some images in order; valid until the next chunk is asked for. */
 export interface ImageChunk {
@@ -48,7 +48,7 @@ export async function loadSplit(name: string, source: SplitSource): Promise<Imag
 }
 
 /** Loads every split. */
-export async function loadDataset(source: DatasetSource): Promise<Dataset> {
+export async function loadDataset(source: DatasetSource): Promise<Dataset<ImageSet>> {
   const { name, classes, train, validation, test } = source;
   return {
     name,

@@ -2,10 +2,8 @@
  * The native kernel sets: the C++ addon, once per instruction set that this CPU has. The addon is optional; when
  * it cannot be loaded, the reason and the way to build it are told, and other kernel sets are there.
  */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { loadAddon } from '../core/addon.ts';
 import { internalError } from '../core/errors.ts';
 import { type ActivationStorage, activationStorages, type Plan } from '../plan/plan.ts';
 import type { Executor, KernelSet, ModelArrays, RealArray, SgdOptions } from './contract.ts';
@@ -74,7 +72,7 @@ export type NativeLoad =
 
 /** The native kernels of one instruction set, or the reason why there are none. */
 export function loadNativeKernels(options: NativeOptions = {}): NativeLoad {
-  const loaded = loadAddon();
+  const loaded = loadAddon<Addon>();
   if ('reason' in loaded) return loaded;
   const { addon } = loaded;
   const isa = options.isa ?? instructionSets.find((name) => addon.isaLanes(name) > 0);
@@ -102,7 +100,7 @@ export function nativeKernelSets(options: Pick<NativeOptions, 'threads'> = {}): 
 
 /** Native allocations so far in this process and the bytes now held; zeros without the addon. */
 export function nativeMemory(): { readonly allocations: number; readonly bytes: number } {
-  const loaded = loadAddon();
+  const loaded = loadAddon<Addon>();
   if ('reason' in loaded) return { allocations: 0, bytes: 0 };
   const [allocations, bytes] = loaded.addon.memory();
   return { allocations, bytes };
@@ -125,7 +123,7 @@ export interface MachineRates {
 export function machineMeter(
   options: NativeOptions,
 ): ((milliseconds: number, bufferMib: number) => MachineRates) | undefined {
-  const loaded = loadAddon();
+  const loaded = loadAddon<Addon>();
   const load = loadNativeKernels(options);
   if ('reason' in loaded || 'reason' in load) return undefined;
   const { addon } = loaded;
@@ -136,20 +134,6 @@ export function machineMeter(
     const [fmaGflops, readGbytes, copyGbytes] = out.map((rate) => rate / 1e9);
     return { fmaGflops: fmaGflops!, readGbytes: readGbytes!, copyGbytes: copyGbytes! };
   };
-}
-
-/** Where `npm run build:native` puts the addon, seen from src/kernels and dist/kernels alike. */
-const addonPath = fileURLToPath(new URL('../../native/build/Release/igcnet.node', import.meta.url));
-
-function loadAddon(): { readonly addon: Addon } | { readonly reason: string } {
-  if (process.env.IGCNET_NO_NATIVE) return { reason: 'IGCNET_NO_NATIVE is set' };
-  if (!existsSync(addonPath)) return { reason: 'the addon is not built (npm run build:native)' };
-  try {
-    return { addon: createRequire(import.meta.url)(addonPath) as Addon };
-  } catch (error) {
-    const text = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    return { reason: `the addon does not load (${text}); npm run build:native builds it anew` };
-  }
 }
 
 /** What the addon calls the kernels of an instruction set that store activations so. */

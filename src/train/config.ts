@@ -34,7 +34,15 @@ type DeepPartial<T> = T extends readonly unknown[]
     : T;
 
 /** The data sets that a configuration can name. */
-export const dataNames = ['digits', 'cifar10', 'cifar100', 'folder', 'synthetic'] as const;
+export const dataNames = [
+  'digits',
+  'cifar10',
+  'cifar100',
+  'folder',
+  'imagenet',
+  'packed',
+  'synthetic',
+] as const;
 /** The kinds of learning-rate schedules; schedule.ts has their equations. */
 export const scheduleKinds = ['step', 'cosine', 'one-cycle', 'constant'] as const;
 
@@ -70,7 +78,7 @@ const text = (what: string) => v.pipe(v.string(what), v.minLength(1, what));
 
 const dataSchema = v.strictObject({
   name: oneOf(dataNames),
-  /** Folder of the data; null searches the usual places. */
+  /** Folder of the data, or the packed file; null searches the usual places. */
   dir: v.nullable(text('must be a folder name or null')),
   /** Share of the training images of each class held out for validation; 0 holds out none. */
   valSplit: real(0, 1, true),
@@ -80,6 +88,16 @@ const dataSchema = v.strictObject({
   testSplit: v.nullable(fraction),
   /** Leave out files that cannot be decoded, count them and go on. */
   skipBad: flag,
+  /** Mean and standard deviation per channel, in 0…1, for normalisation; null measures the training images. */
+  statistics: v.optional(
+    v.nullable(
+      v.strictObject({
+        mean: v.array(real(0, 1), 'must be a list of numbers in [0, 1]'),
+        std: v.array(real(0), 'must be a list of numbers of at least 0'),
+      }),
+    ),
+    null,
+  ),
   /** What the made-up set `synthetic` looks like; null and what is left out take its defaults. */
   synthetic: v.nullable(
     v.strictObject({
@@ -247,10 +265,10 @@ function checkTogether(config: RunConfig): void {
 }
 
 function checkDataDir({ name, dir }: DataConfig): void {
-  if (name === 'folder' && dir === null) {
+  if ((name === 'folder' || name === 'imagenet' || name === 'packed') && dir === null) {
     throw usageError({
       path: 'data.dir',
-      rule: 'must name the folder of labelled images',
+      rule: `must name the ${name === 'packed' ? 'packed file' : 'folder of labelled images'}`,
       got: 'nothing',
       hint: 'give it as data.dir',
     });

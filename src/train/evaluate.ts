@@ -1,15 +1,20 @@
 /**
  * Measures a network on a split: accuracies, loss, per-class accuracy and the confusion matrix. Images are
- * normalised in this thread, batch by batch, and run through an inference plan.
+ * normalised in this thread, batch by batch (encoded ones are decoded ahead by others), and run through an
+ * inference plan.
  */
 import { usageError } from '../core/errors.ts';
 import {
   allocateBatch,
+  type BatchRecipe,
   countBatches,
+  type DecodedRecipe,
   fillBatch,
+  isDecoded,
   orderEpoch,
 } from '../data/batches/batch-content.ts';
-import type { ChannelStatistics, ImageSet } from '../data/dataset.ts';
+import { type Batch, openBatches } from '../data/batches/batches.ts';
+import type { AnyImageSet, ChannelStatistics } from '../data/dataset.ts';
 import type { Model } from './model.ts';
 import { planModel } from './model.ts';
 
@@ -40,7 +45,7 @@ export interface ClassAccuracy {
 export interface EvaluationSplit {
   /** `test`, for errors. */
   readonly name: string;
-  readonly set: ImageSet;
+  readonly set: AnyImageSet;
   /** Class names in label order. */
   readonly classes: readonly string[];
   readonly statistics: ChannelStatistics;
@@ -73,31 +78,60 @@ export function makeEvaluator(model: Model, split: EvaluationSplit): Evaluator {
     order: 'sequential',
     seed: 0,
     augment: null,
-  } as const;
+  } as const satisfies BatchRecipe;
   const executor = model.kernels.instantiate(
     planModel(model, { batch: batchSize, training: false }),
     model,
   );
-  const arrays = allocateBatch(recipe);
-  const order = orderEpoch(recipe, 0);
+  const openReader = isDecoded(recipe) ? readHere(recipe) : () => readAhead(recipe);
   const batches = countBatches(recipe);
   const k = Math.min(5, classes.length);
   return {
     run(isStopped = () => false) {
       const tally = newTally(classes.length);
-      executor.takeParameters();
-      for (let step = 0; step < batches; step++) {
-        if (isStopped()) return undefined;
-        const count = fillBatch(arrays, recipe, order, step);
-        executor.setBatch(arrays.images, arrays.labels, count);
-        executor.forward({ oldWeight: 1 });
-        tally.loss += executor.loss() * count;
-        addBatch(tally, executor.output(), arrays.labels, count, k);
+      const reader = openReader();
+      try {
+        executor.takeParameters();
+        for (let step = 0; step < batches; step++) {
+          if (isStopped()) return undefined;
+          const { images, labels, count } = reader.next();
+          executor.setBatch(images, labels, count);
+          executor.forward({ oldWeight: 1 });
+          tally.loss += executor.loss() * count;
+          addBatch(tally, executor.output(), labels, count, k);
+        }
+        return summarize(tally, classes, set.count, k);
+      } finally {
+        void reader.close();
       }
-      return summarize(tally, classes, set.count, k);
     },
     dispose: () => executor.dispose(),
   };
+}
+
+/** The split's batches from the first one on. */
+interface SplitReader {
+  next(): Pick<Batch, 'images' | 'labels' | 'count'>;
+  close(): Promise<void>;
+}
+
+/** Readers that normalise in this thread, all into the same arrays. */
+function readHere(recipe: DecodedRecipe): () => SplitReader {
+  const arrays = allocateBatch(recipe);
+  const order = orderEpoch(recipe, 0);
+  return () => {
+    let step = 0;
+    return {
+      next: () => ({ ...arrays, count: fillBatch(arrays, recipe, order, step++) }),
+      close: async () => {},
+    };
+  };
+}
+
+/** A reader whose images are decoded ahead by other threads. */
+function readAhead(recipe: BatchRecipe): SplitReader {
+  const range = { firstEpoch: 0, firstStep: 0, stepsPerEpoch: countBatches(recipe), epochs: 1 };
+  return openBatches({ ...recipe, ...range });
 }
 
 interface Tally {

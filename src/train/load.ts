@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { dataError, internalError, usageError } from '../core/errors.ts';
 import { normalisationTable } from '../data/batches/augment.ts';
-import type { Dataset, ImageSet } from '../data/dataset.ts';
+import type { AnyImageSet, Dataset, SplitName } from '../data/dataset.ts';
 import { decodeImageFile } from '../data/images/image-decoder.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { chooseKernels } from '../kernels/choose.ts';
@@ -91,9 +91,6 @@ export async function loadModel(folder: string, options: LoadOptions = {}): Prom
     dispose: classifier.dispose,
   };
 }
-
-/** The splits of a data set. */
-export type SplitName = 'train' | 'validation' | 'test';
 
 /** What to evaluate, and with what. */
 export interface EvaluateOptions extends LoadOptions {
@@ -279,7 +276,7 @@ function configOf(folder: string, checkpoint: string, dataDir: string | undefine
   return parseConfig({ ...config, data: { ...config.data, dir: dataDir } });
 }
 
-function splitOf(dataset: Dataset, split: SplitName): ImageSet {
+function splitOf(dataset: Dataset, split: SplitName): AnyImageSet {
   const set = dataset[split];
   if (set) return set;
   const known = (['train', 'validation', 'test'] as const).filter((name) => dataset[name]);
@@ -291,7 +288,7 @@ function splitOf(dataset: Dataset, split: SplitName): ImageSet {
   });
 }
 
-function checkFits(checkpoint: string, card: ModelCard, dataset: Dataset, set: ImageSet): void {
+function checkFits(checkpoint: string, card: ModelCard, dataset: Dataset, set: AnyImageSet): void {
   const { channels, height, width } = card.spec.input;
   const text = (shape: { channels: number; height: number; width: number }) =>
     `${shape.channels}×${shape.height}×${shape.width}`;

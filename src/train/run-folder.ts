@@ -78,11 +78,17 @@ export function addEnvironment(folder: string, environment: Environment): void {
 export function hashConfig(config: RunConfig): string {
   const { data, ...rest } = config;
   const { dir: _dir, ...dataChoices } = data;
-  const decisive = Object.fromEntries(
-    Object.entries({ ...rest, data: dataChoices }).filter(([key]) => !indifferent.has(key)),
+  const decisive = Object.entries({ ...rest, data: dataChoices }).filter(
+    ([key]) => !indifferent.has(key),
   );
-  return createHash('sha256').update(JSON.stringify(decisive)).digest('hex');
+  const text = JSON.stringify(Object.fromEntries(decisive), (key, value: unknown) =>
+    Object.hasOwn(addedLater, key) && addedLater[key] === value ? undefined : value,
+  );
+  return createHash('sha256').update(text).digest('hex');
 }
+
+/** Keys that older configurations lack, at the values that mean what was done then. */
+const addedLater: Readonly<Record<string, unknown>> = { statistics: null };
 
 const indifferent: ReadonlySet<string> = new Set([
   'recipe',

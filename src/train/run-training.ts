@@ -7,6 +7,7 @@ import { dataError } from '../core/errors.ts';
 import type { BatchSource } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
+import { measureStatistics } from '../data/statistics.ts';
 import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
 import { countCost } from '../theory/cost.ts';
 import {
@@ -88,7 +89,8 @@ async function* trainTask(
 ): AsyncGenerator<TrainEvent, RunSummary> {
   const dataset = await openDataset(datasetRequest(config));
   const choice = chooseKernels({ kernels: config.kernels, threads: config.threads });
-  const training = makeTrainingModel(config, dataset, choice.kernels);
+  const statistics = config.data.statistics ?? (await measureStatistics(dataset.train));
+  const training = makeTrainingModel(config, dataset, statistics, choice.kernels);
   let source: BatchSource | undefined;
   let folder: string | undefined;
   try {

@@ -4,8 +4,7 @@
  */
 import { internalError } from '../core/errors.ts';
 import { type BatchSource, openBatches } from '../data/batches/batches.ts';
-import type { ChannelStatistics, Dataset, ImageSet } from '../data/dataset.ts';
-import { channelStatistics } from '../data/statistics.ts';
+import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
 import { batchSizeFor } from './batch-size.ts';
 import type { TrainState } from './checkpoint.ts';
@@ -46,10 +45,11 @@ export interface TrainerParts extends TrainingModel {
   readonly stepEventMs: number;
 }
 
-/** Plans and allocates a model for a data set. Throws usage errors for what does not fit. */
+/** Plans and allocates a model for a data set whose images are normalised by `statistics`. Throws usage errors for what does not fit. */
 export function makeTrainingModel(
   config: RunConfig,
   dataset: Dataset,
+  statistics: ChannelStatistics,
   kernels: KernelSet,
 ): TrainingModel {
   const { train, validation, test, classes } = dataset;
@@ -61,8 +61,7 @@ export function makeTrainingModel(
   const batchSize = batchSizeFor(config, train.count);
   const planned = { batch: batchSize, training: true, replicas, smoothing, storage };
   const plan = planModel(model, planned);
-  const statistics = channelStatistics(train);
-  const evaluator = (name: string, set: ImageSet) =>
+  const evaluator = (name: string, set: AnyImageSet) =>
     makeEvaluator(model, { name, set, classes, statistics, batchSize: config.testBatchSize });
   const preprocessing: Preprocessing = { channels, height, width, maxValue, ...statistics };
   return {

@@ -20,11 +20,12 @@ import {
   release,
 } from '../../src/data/batches/batch-ring.ts';
 import { type BatchRequest, openBatches } from '../../src/data/batches/batches.ts';
+import type { ImageSet } from '../../src/data/dataset.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, smallSet } from './fixtures.ts';
 
 const set = smallSet(); // 40 images of 2×5×7
-const request: BatchRequest = {
+const request: BatchRequest & { readonly set: ImageSet } = {
   set,
   batchSize: 6,
   order: 'shuffled',
@@ -200,7 +201,7 @@ describe('a producer in trouble', () => {
     }
   });
 
-  it('sends its error through the ring, after the batches that it had finished', () => {
+  it('sends its error through the ring, after the batches that it had finished', async () => {
     const ring = makeRing({ slots: 4, batchSize: 6, imageSize: 70 });
     let filled = 0;
     const recipe = {
@@ -211,7 +212,7 @@ describe('a producer in trouble', () => {
       },
     };
     const range = { firstEpoch: 0, firstStep: 0, stepsPerEpoch: 6, epochs: 1 };
-    produceBatches({ recipe, range, ring });
+    await produceBatches({ recipe, range, ring, index: 0, producers: 1 });
     expect(awaitBatch(ring, 0, 0)).toBe(true);
     expect(awaitBatch(ring, 1, 0)).toBe(true);
     const error = errorIn(() => awaitBatch(ring, 2, 0));
@@ -240,7 +241,7 @@ describe('the ring', () => {
     const ring = makeRing(shape);
     for (let batch = 0; batch < 3; batch++) {
       expect(awaitFree(ring, batch)).toBe(true);
-      publish(ring);
+      publish(ring, batch);
     }
     expect(awaitBatch(ring, 3, 0)).toBe(false);
     release(ring);

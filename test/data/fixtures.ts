@@ -9,6 +9,7 @@ import path from 'node:path';
 import { encode } from 'fast-png';
 import { afterAll } from 'vitest';
 import { stream } from '../../src/core/random.ts';
+import type { Dataset, ImageSet } from '../../src/data/dataset.ts';
 import { openSynthetic, type SyntheticOptions } from '../../src/data/readers/synthetic.ts';
 
 const temporary: string[] = [];
@@ -77,6 +78,14 @@ export function wavyPixels(width: number, height: number, name: string): Uint8Ar
 export function smallSet(options: SyntheticOptions = {}) {
   const defaults = { count: 40, testCount: 1, channels: 2, height: 5, width: 7 };
   return openSynthetic({ ...defaults, ...options }).train;
+}
+
+/** A data set whose images are pixels, as all of the small formats' are. */
+export function inMemory(dataset: Dataset): Dataset<ImageSet> {
+  for (const set of [dataset.train, dataset.validation, dataset.test]) {
+    if (set && 'encoded' in set) throw new Error(`the images of ${dataset.name} stay encoded`);
+  }
+  return dataset as Dataset<ImageSet>;
 }
 
 /** The error that a call must end in. */

@@ -3,11 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { checkDataset } from '../../src/data/check.ts';
 import { type DatasetRequest, datasetNames, openDataset } from '../../src/data/open-dataset.ts';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
-import { errorOf, plainPng, put, temporaryFolder } from './fixtures.ts';
+import { errorOf, inMemory, plainPng, put, temporaryFolder } from './fixtures.ts';
 
 describe('openDataset', () => {
   it('opens every format by its name', async () => {
-    expect(datasetNames).toEqual(['digits', 'cifar10', 'cifar100', 'folder', 'synthetic']);
+    expect(datasetNames).toEqual([
+      'digits',
+      'cifar10',
+      'cifar100',
+      'folder',
+      'imagenet',
+      'packed',
+      'synthetic',
+    ]);
     expect((await openDataset({ name: 'digits', seed: 3 })).name).toBe('digits');
     const synthetic = { classes: 3, height: 6, width: 6 };
     const set = await openDataset({ name: 'synthetic', seed: 3, synthetic, imgSize: 6 });
@@ -15,7 +23,8 @@ describe('openDataset', () => {
   });
 
   it('holds out a validation split that depends on the seed, and leaves test alone', async () => {
-    const open = (seed: number) => openDataset({ name: 'digits', seed, valSplit: 0.1 });
+    const open = async (seed: number) =>
+      inMemory(await openDataset({ name: 'digits', seed, valSplit: 0.1 }));
     const [a, b, again] = await Promise.all([open(1), open(2), open(1)]);
     const whole = await openDataset({ name: 'digits', seed: 1 });
     expect(a.train.count + a.validation!.count).toBe(whole.train.count);
@@ -75,7 +84,7 @@ describe('openDataset', () => {
     ],
     [
       { name: 'digits', imgSize: 32 },
-      'data.imgSize: the images of digits are 8×8, got 32; only folder resizes its images',
+      'data.imgSize: the images of digits are 8×8, got 32; only folders of images are resized',
     ],
   ];
   it.each(wrong)('refuses %j', async (request, message) => {
@@ -121,10 +130,10 @@ describe('checkDataset', () => {
   it('counts classes in every split and images seen before, and passes on what was skipped', async () => {
     const synthetic = { classes: 2, count: 10, testCount: 4, channels: 1, height: 3, width: 3 };
     const open = { name: 'synthetic', seed: 0, synthetic, valSplit: 0.2 };
-    const set = { ...(await openDataset(open)), skipped: ['a.png: why'] };
+    const set = { ...inMemory(await openDataset(open)), skipped: ['a.png: why'] };
     set.test.pixels.set(set.train.pixels.subarray(0, 9), 9);
     set.train.pixels.copyWithin(9, 0, 9);
-    const report = checkDataset(set);
+    const report = await checkDataset(set);
     expect(report).toMatchObject({
       name: 'synthetic',
       classes: ['class0', 'class1'],
@@ -144,7 +153,7 @@ describe('checkDataset', () => {
   });
 
   it('finds the digits sound', async () => {
-    const report = checkDataset(await openDataset({ name: 'digits', seed: 0 }));
+    const report = await checkDataset(await openDataset({ name: 'digits', seed: 0 }));
     expect(report.splits.map(({ split }) => split)).toEqual(['train', 'test']);
     expect(report.duplicates).toEqual({ withinTrain: 0, testInTrain: 0 });
   });

@@ -46,7 +46,7 @@ describe('image sets', () => {
     const error = await errorOf(() => allocateImageSet('folder', shape));
     expect(error.kind).toBe('data');
     expect(error.message).toBe(
-      'folder: the images must fit in memory, got 1048576 images of 3×65536×65536, 12884901888 MiB; use fewer or smaller images',
+      'folder: the images must fit in memory, got 1048576 images of 3×65536×65536, 12884901888 MiB; use fewer or smaller images, or "igc data pack", whose files are mapped',
     );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/data/open-dataset.ts';
+import { openSynthetic } from '../../src/data/readers/synthetic.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import type { Executor, KernelSet } from '../../src/kernels/contract.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
@@ -10,7 +10,7 @@ import { initializeModel, makeModel } from '../../src/train/model.ts';
 const synthetic = { count: 8, testCount: 7, classes: 3, channels: 1, height: 8, width: 8 };
 
 async function evaluate(kernels: KernelSet, batchSize: number, isStopped?: () => boolean) {
-  const { test, train, classes } = await openDataset({ name: 'synthetic', seed: 0, synthetic });
+  const { test, train, classes } = openSynthetic(synthetic);
   const input = { channels: 1, height: 8, width: 8 };
   const spec = namedNetwork({ net: 'IGC-L2M2', depth: 5, input, classes: 3 });
   const model = makeModel(spec, kernels);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { encode } from 'fast-png';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/data/open-dataset.ts';
+import { openSynthetic } from '../../src/data/readers/synthetic.ts';
 import { evaluateRun, loadModel, predictFiles } from '../../src/train/load.ts';
 import { collect, smallRun, smallTask, temporaryFolder } from './small-run.ts';
 
@@ -18,8 +18,7 @@ beforeAll(async () => {
   return () => rmSync(root, { recursive: true, force: true });
 });
 
-const openTest = async () =>
-  (await openDataset({ name: 'synthetic', seed: 0, synthetic: smallRun.data.synthetic })).test;
+const openTest = async () => openSynthetic(smallRun.data.synthetic).test;
 
 describe('an evaluated run', () => {
   it('has the figures of its last epoch, or of its best', async () => {

@@ -49,14 +49,14 @@ export function normalisationTable(maxValue: number, statistics: ChannelStatisti
 }
 
 /**
- * Writes image `index` of `set`, augmented and normalised by `table`, to out[at … at + C·H·W). Padding is 0 after
+ * Writes image `row` of the pixels of `set`, augmented and normalised by `table`, to out[at … at + C·H·W). Padding is 0 after
  * normalisation, that is, of the mean colour.
  */
 export function applyAugmentation(
   out: Float32Array,
   at: number,
   set: ImageSet,
-  index: number,
+  row: number,
   table: Float32Array,
   { dx, dy, flip }: Augmentation,
 ): void {
@@ -64,7 +64,7 @@ export function applyAugmentation(
   // Columns of the crop that lie in the image: [left, right).
   const left = Math.min(width, Math.max(0, -dx));
   const right = Math.max(left, Math.min(width, width - dx));
-  let from = index * channels * height * width;
+  let from = row * channels * height * width;
   for (let c = 0; c < channels; c++, from += height * width) {
     const base = c * 256;
     for (let y = 0; y < height; y++, at += width) {
@@ -73,15 +73,15 @@ export function applyAugmentation(
         out.fill(0, at, at + width);
         continue;
       }
-      const row = from + sourceY * width + dx;
+      const start = from + sourceY * width + dx;
       if (flip) {
         const last = at + width - 1;
         for (let x = 0; x < left; x++) out[last - x] = 0;
-        for (let x = left; x < right; x++) out[last - x] = table[base + pixels[row + x]!]!;
+        for (let x = left; x < right; x++) out[last - x] = table[base + pixels[start + x]!]!;
         for (let x = right; x < width; x++) out[last - x] = 0;
       } else {
         for (let x = 0; x < left; x++) out[at + x] = 0;
-        for (let x = left; x < right; x++) out[at + x] = table[base + pixels[row + x]!]!;
+        for (let x = left; x < right; x++) out[at + x] = table[base + pixels[start + x]!]!;
         for (let x = right; x < width; x++) out[at + x] = 0;
       }
     }

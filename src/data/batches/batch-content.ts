@@ -5,8 +5,8 @@
 
 import { usageError } from '../../core/errors.ts';
 import { shuffledIndices, stream } from '../../core/random.ts';
-import type { ChannelStatistics, ImageSet } from '../dataset.ts';
-import { imageBytes } from '../image-set.ts';
+import type { AnyImageSet, ChannelStatistics, EncodedSet, ImageSet } from '../dataset.ts';
+import { imageBytes, rowOf } from '../image-set.ts';
 import {
   type AugmentSpec,
   applyAugmentation,
@@ -17,7 +17,7 @@ import {
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */
 export interface BatchRecipe {
-  readonly set: ImageSet;
+  readonly set: AnyImageSet;
   readonly batchSize: number;
   /**
    * shuffled: a new order each epoch, the last short batch dropped (a set smaller than one batch is one batch).
@@ -29,6 +29,15 @@ export interface BatchRecipe {
   /** Drawn anew for each image and epoch; null for none. */
   readonly augment: AugmentSpec | null;
   readonly statistics: ChannelStatistics;
+}
+
+/** A recipe of images that are pixels, or of encoded ones. */
+export type DecodedRecipe = BatchRecipe & { readonly set: ImageSet };
+export type EncodedRecipe = BatchRecipe & { readonly set: EncodedSet };
+
+/** Whether the recipe's images are pixels in memory. */
+export function isDecoded(recipe: BatchRecipe): recipe is DecodedRecipe {
+  return !('encoded' in recipe.set);
 }
 
 /** Where a batch is written: room for `batchSize` images, and the label and place in the set of each. */
@@ -74,27 +83,35 @@ export function orderEpoch(recipe: BatchRecipe, epoch: number): EpochOrder {
   return { epoch, order, table: normalisationTable(set.maxValue, recipe.statistics) };
 }
 
+/** Which images of the epoch's order batch `step` has: `count` from `first`. */
+export function batchSpan(
+  { set, batchSize }: BatchRecipe,
+  step: number,
+): { readonly first: number; readonly count: number } {
+  const first = step * batchSize;
+  return { first, count: Math.min(batchSize, set.count - first) };
+}
+
 /**
  * Writes batch `step` of an epoch to `out` and returns its number of images; what lies behind them in `out` is
  * left as it was. Image i is augmented by `stream(seed, 'augment', epoch, i)`.
  */
 export function fillBatch(
   out: BatchArrays,
-  recipe: BatchRecipe,
+  recipe: DecodedRecipe,
   { epoch, order, table }: EpochOrder,
   step: number,
 ): number {
-  const { set, batchSize, augment, seed } = recipe;
+  const { set, augment, seed } = recipe;
   const size = imageBytes(set);
-  const first = step * batchSize;
-  const count = Math.min(batchSize, set.count - first);
+  const { first, count } = batchSpan(recipe, step);
   for (let i = 0; i < count; i++) {
     const index = order[first + i]!;
     const choice =
       augment === null
         ? noAugmentation
         : chooseAugmentation(augment, stream(seed, 'augment', epoch, index));
-    applyAugmentation(out.images, i * size, set, index, table, choice);
+    applyAugmentation(out.images, i * size, set, rowOf(set, index), table, choice);
     out.labels[i] = set.labels[index]!;
     out.indices[i] = index;
   }

@@ -1,6 +1,6 @@
 /**
- * A ring of batch slots in shared memory, with one producer and one consumer in threads of their own. Both sides
- * are synchronous and block on Atomics.wait. Knows nothing of what is in a batch.
+ * A ring of batch slots in shared memory, with one or several producers and one consumer in threads of their own.
+ * All sides are synchronous and block on Atomics.wait. Knows nothing of what is in a batch.
  *
  * Memory: control words, the text of an error, then for each slot its images, labels and indices.
  */
@@ -11,6 +11,7 @@ import type { BatchArrays } from './batch-content.ts';
 /** The ring as it travels to the producer. */
 export interface BatchRing {
   readonly memory: SharedArrayBuffer;
+  /** At most 1024. */
   readonly slots: number;
   readonly batchSize: number;
   /** C·H·W. */
@@ -19,12 +20,13 @@ export interface BatchRing {
 
 // Control words (int32).
 const events = 0; // grows with every change of the others; both sides wait on it
-const produced = 1; // batches written so far
-const consumed = 2; // batches given back so far
-const ending = 3; // 0 while running, then `closed` or `failed`
-const errorBytes = 4; // length of the error's text
-const controlBytes = 64;
-const textBytes = 4032;
+const consumed = 1; // batches given back so far
+const ending = 2; // 0 while running, then `closed` or `failed`
+const errorBytes = 3; // length of the error's text
+const published = 4; // and the words after it: for each slot, 1 + the last batch that was written to it
+const mostSlots = 1024;
+const controlBytes = 4 * (published + mostSlots);
+const textBytes = 4080;
 const closed = 1;
 const failed = 2;
 
@@ -59,10 +61,10 @@ export function awaitFree(ring: BatchRing, batch: number): boolean {
   }
 }
 
-/** Producer: the batch after the last published one is written. */
-export function publish(ring: BatchRing): void {
+/** Producer: batch number `batch` is written. */
+export function publish(ring: BatchRing, batch: number): void {
   const control = controlOf(ring);
-  Atomics.add(control, produced, 1);
+  Atomics.store(control, published + (batch % ring.slots), batch + 1);
   wakeBoth(control);
 }
 
@@ -76,7 +78,7 @@ export function awaitBatch(ring: BatchRing, batch: number, patienceMs: number): 
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const seen = Atomics.load(control, events);
-    if (Atomics.load(control, produced) > batch) return true;
+    if (Atomics.load(control, published + (batch % ring.slots)) === batch + 1) return true;
     if (Atomics.load(control, ending) === failed) throw readError(ring);
     const leftMs = deadline - performance.now();
     if (leftMs <= 0) return false;

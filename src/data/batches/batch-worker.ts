@@ -1,8 +1,8 @@
 /**
- * Entry of the producer's thread; batches.ts starts it.
+ * Entry of a producer's thread; batches.ts starts it.
  */
 
 import { workerData } from 'node:worker_threads';
 import { type ProducerTask, produceBatches } from './batch-producer.ts';
 
-produceBatches(workerData as ProducerTask);
+await produceBatches(workerData as ProducerTask);

@@ -1,23 +1,26 @@
 /**
- * Batches for training: a thread of its own augments and normalises ahead of the consumer, which takes finished
- * batches out of shared memory, in order, blocking when none is ready. For a consumer that may block.
+ * Batches made ahead: threads of their own decode, augment and normalise, and the consumer takes finished batches
+ * out of shared memory, in order, blocking when none is ready. For a consumer that may block.
  */
 
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { internalError, usageError } from '../../core/errors.ts';
 import { workerUrl } from '../../core/worker-url.ts';
-import { imageBytes } from '../image-set.ts';
-import { type BatchRecipe, checkRecipe, countBatches } from './batch-content.ts';
+import { imageBytes, sendSet } from '../image-set.ts';
+import { type BatchRecipe, checkRecipe, countBatches, isDecoded } from './batch-content.ts';
 import type { BatchRange, ProducerTask } from './batch-producer.ts';
 import { awaitBatch, type BatchRing, endRing, makeRing, openSlots, release } from './batch-ring.ts';
 
 /** Which batches, from where to where, and how they are made ahead. */
 export interface BatchRequest extends BatchRecipe, BatchRange {
-  /** Batches in memory, the one in use included, from 2; 4. Changes nothing but speed. */
+  /** Batches in memory, the one in use included, from 2; 3 and one for every worker. Changes nothing but speed. */
   readonly slots?: number | undefined;
-  /** How long `next` waits for a producer that gives no sign of life, in milliseconds; 60,000. */
+  /** Threads that make batches; 1, or for encoded images as many as cores. Changes nothing but speed. */
+  readonly workers?: number | undefined;
+  /** How long `next` waits for producers that give no sign of life, in milliseconds; 60,000. */
   readonly patienceMs?: number | undefined;
-  /** Entry of the producer's thread, for bundlers; `batch-worker.js` beside this file. */
+  /** Entry of a producer's thread, for bundlers; `batch-worker.js` beside this file. */
   readonly worker?: URL | undefined;
 }
 
@@ -34,7 +37,7 @@ export interface Batch {
   readonly indices: Int32Array;
 }
 
-/** Batches in order. Close it in every case, or its thread lives until the process ends. */
+/** Batches in order. Close it in every case, or its threads live until the process ends. */
 export interface BatchSource {
   /**
    * The next batch; blocks this thread until it is ready.
@@ -44,7 +47,7 @@ export interface BatchSource {
   next(): Batch;
   /** How long `next` has waited in total, in milliseconds. */
   readonly waitedMs: number;
-  /** Ends the producer's thread; the views of the last batch stay readable. */
+  /** Ends the producers' threads; the views of the last batch stay readable. */
   close(): Promise<void>;
 }
 
@@ -59,16 +62,18 @@ export interface BatchSource {
  */
 export function openBatches(request: BatchRequest): BatchSource {
   const { set, batchSize, order, seed, augment, statistics } = request;
-  const { firstEpoch, firstStep, stepsPerEpoch, epochs, slots = 4 } = request;
+  const { firstEpoch, firstStep, stepsPerEpoch, epochs } = request;
+  const { workers = isDecoded(request) ? 1 : availableParallelism(), slots = 3 + workers } =
+    request;
   checkRecipe(request);
-  checkRange(request, slots);
+  checkRange(request, { slots, workers });
   const ring = makeRing({ slots, batchSize, imageSize: imageBytes(set) });
-  const task: ProducerTask = {
-    recipe: { set, batchSize, order, seed, augment, statistics },
-    range: { firstEpoch, firstStep, stepsPerEpoch, epochs },
-    ring,
-  };
-  return makeSource(request, ring, startProducer(request, task));
+  const recipe = { set: sendSet(set), batchSize, order, seed, augment, statistics };
+  const range = { firstEpoch, firstStep, stepsPerEpoch, epochs };
+  const producers = Array.from({ length: workers }, (_, index) =>
+    startProducer(request, { recipe, range, ring, index, producers: workers }),
+  );
+  return makeSource(request, ring, producers);
 }
 
 function startProducer(request: BatchRequest, task: ProducerTask): Worker {
@@ -84,7 +89,11 @@ function startProducer(request: BatchRequest, task: ProducerTask): Worker {
   return worker;
 }
 
-function makeSource(request: BatchRequest, ring: BatchRing, worker: Worker): BatchSource {
+function makeSource(
+  request: BatchRequest,
+  ring: BatchRing,
+  producers: readonly Worker[],
+): BatchSource {
   const { set, batchSize, stepsPerEpoch, epochs, patienceMs = 60_000 } = request;
   const views = openSlots(ring);
   let { firstEpoch: epoch, firstStep: step } = request;
@@ -123,12 +132,15 @@ function makeSource(request: BatchRequest, ring: BatchRing, worker: Worker): Bat
     async close() {
       isClosed = true;
       endRing(ring);
-      await worker.terminate();
+      await Promise.all(producers.map((worker) => worker.terminate()));
     },
   };
 }
 
-function checkRange(request: BatchRequest, slots: number): void {
+function checkRange(
+  request: BatchRequest,
+  threads: { readonly slots: number; readonly workers: number },
+): void {
   const { firstEpoch, firstStep, stepsPerEpoch, epochs } = request;
   const available = countBatches(request);
   const bounds = {
@@ -137,8 +149,9 @@ function checkRange(request: BatchRequest, slots: number): void {
     firstEpoch: [0, epochs - 1],
     firstStep: [0, stepsPerEpoch - 1],
     slots: [2, 1024],
+    workers: [1, 256],
   } as const;
-  const given = { epochs, stepsPerEpoch, firstEpoch, firstStep, slots };
+  const given = { epochs, stepsPerEpoch, firstEpoch, firstStep, ...threads };
   for (const name of Object.keys(bounds) as (keyof typeof bounds)[]) {
     const [least, most] = bounds[name];
     const value = given[name];

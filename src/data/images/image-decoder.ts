@@ -8,7 +8,7 @@ import { dataError, usageError } from '../../core/errors.ts';
 import { readWhole } from '../readers/reading.ts';
 import { portableDecoder } from './portable-decoder.ts';
 import { type ImageShape, resizeToCover } from './resize.ts';
-import type { ImageDecoder } from './rgb-image.ts';
+import type { ImageDecoder, RgbImage } from './rgb-image.ts';
 import { loadSharpDecoder } from './sharp-decoder.ts';
 
 let chosen: Promise<ImageDecoder> | undefined;
@@ -40,7 +40,8 @@ export async function decodeImageFile(
       got: String(shape.channels),
     });
   }
-  const { name, extensions, decode } = decoder ?? (await chooseDecoder());
+  const chosenDecoder = decoder ?? (await chooseDecoder());
+  const { name, extensions } = chosenDecoder;
   const extension = path.extname(file).toLowerCase();
   if (!extensions.includes(extension)) {
     throw dataError({
@@ -51,13 +52,20 @@ export async function decodeImageFile(
     });
   }
   const bytes = await readWhole('image', file);
+  return resizeToCover(await decodeBytes(file, bytes, chosenDecoder), shape);
+}
+
+/** The image that `bytes` hold, at its full size. Throws a data error that begins with `name`. */
+export async function decodeBytes(
+  name: string,
+  bytes: Buffer,
+  decoder: ImageDecoder,
+): Promise<RgbImage> {
   try {
-    return resizeToCover(await decode(bytes), shape);
+    return await decoder.decode(bytes);
   } catch (cause) {
-    throw dataError(
-      { path: file, rule: 'must be a decodable image', got: `"${firstLine(cause)}"` },
-      cause,
-    );
+    const got = `"${firstLine(cause)}"`;
+    throw dataError({ path: name, rule: 'must be a decodable image', got }, cause);
   }
 }
 

@@ -21,12 +21,13 @@ interface Taps {
 
 /**
  * The image as C×H×W bytes. A triangle filter as wide as the reduction (Pillow's and torchvision's antialiased
- * "bilinear"), in the stored gamma; grey = 0.299 R + 0.587 G + 0.114 B (BT.601).
+ * "bilinear"), in the stored gamma; grey = 0.299 R + 0.587 G + 0.114 B (BT.601). With a `share` below 1 the image is
+ * made larger than the target by 1 / share and the centre kept: 224 / 256 resizes to 256 and crops 224.
  *
  * Differs: torchvision rounds the resized size to whole pixels before it crops; here the crop is exact.
  */
-export function resizeToCover(image: RgbImage, shape: ImageShape): Uint8Array {
-  const scale = Math.min(image.width / shape.width, image.height / shape.height);
+export function resizeToCover(image: RgbImage, shape: ImageShape, share = 1): Uint8Array {
+  const scale = share * Math.min(image.width / shape.width, image.height / shape.height);
   const columns = makeTaps(image.width, shape.width, scale);
   const rows = makeTaps(image.height, shape.height, scale);
   const out = new Uint8Array(shape.channels * shape.height * shape.width);

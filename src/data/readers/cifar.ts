@@ -60,16 +60,16 @@ const cifar100: CifarLayout = {
 };
 
 /** Opens CIFAR-10: 50,000 training and 10,000 test images of 3×32×32, 10 classes. Throws data errors. */
-export function openCifar10(dir?: string): Promise<Dataset> {
+export function openCifar10(dir?: string): Promise<Dataset<ImageSet>> {
   return openCifar(cifar10, dir);
 }
 
 /** Opens CIFAR-100 with its 100 fine labels, split as CIFAR-10. Throws data errors. */
-export function openCifar100(dir?: string): Promise<Dataset> {
+export function openCifar100(dir?: string): Promise<Dataset<ImageSet>> {
   return openCifar(cifar100, dir);
 }
 
-async function openCifar(layout: CifarLayout, dir?: string): Promise<Dataset> {
+async function openCifar(layout: CifarLayout, dir?: string): Promise<Dataset<ImageSet>> {
   const files = [...layout.train, layout.test];
   if (layout.knownNames === undefined) files.push(layout.namesFile);
   const folder = findDataFolder({ ...layout, files, dir });

@@ -20,7 +20,7 @@ const classes = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;
 const embedded = fileURLToPath(new URL('../../../data/digits/digits.csv.gz', import.meta.url));
 
 /** Opens the embedded set; its test split is the same whatever the seed of a run. Throws data errors. */
-export async function openDigits(file: string = embedded): Promise<Dataset> {
+export async function openDigits(file: string = embedded): Promise<Dataset<ImageSet>> {
   const all = parseDigits(unzip(await readWhole('digits', file)));
   const { kept, held } = splitByClass(all.labels, 1 / 5, stream(0, 'digits/test'));
   return {

@@ -111,8 +111,13 @@ async function listImages(folder: string): Promise<readonly string[]> {
     throw unreadable('folder', folder, cause);
   }
   return names
-    .filter((name) => imageEndings.has(path.extname(name).toLowerCase()))
-    .filter((name) => !name.split(path.sep).some((part) => part.startsWith('.')))
+    .filter(isImageFile)
     .sort()
     .map((name) => path.join(folder, name));
+}
+
+/** Whether a relative path is that of an image, by its ending, and of one that is not hidden. */
+export function isImageFile(name: string): boolean {
+  const isImage = imageEndings.has(path.extname(name).toLowerCase());
+  return isImage && !name.split(path.sep).some((part) => part.startsWith('.'));
 }

@@ -49,7 +49,7 @@ interface Decoded {
  *
  * Throws usage and data errors; an image that cannot be decoded is named, unless `skipBad`.
  */
-export async function openFolder(request: FolderRequest): Promise<Dataset> {
+export async function openFolder(request: FolderRequest): Promise<Dataset<ImageSet>> {
   const splits = await findSplits(request);
   if (splits === undefined) return splitAtRandom(request, await listClasses(request.dir));
   const train = await decodeAll(splits.train, request);
@@ -97,7 +97,7 @@ async function findSplits(request: FolderRequest): Promise<Splits | undefined> {
 }
 
 /** Decoded first, then split, so that files left out cannot empty a class's share of test images. */
-async function splitAtRandom(request: FolderRequest, all: Listing): Promise<Dataset> {
+async function splitAtRandom(request: FolderRequest, all: Listing): Promise<Dataset<ImageSet>> {
   const { seed, testSplit = 0.2 } = request;
   checkSplittable(all, all.labels, 'images');
   const { set, skipped } = await decodeAll(all, request);

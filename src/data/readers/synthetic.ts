@@ -31,7 +31,7 @@ export interface SyntheticOptions {
 const amplitude = 60;
 
 /** Makes the set; image i is of class i mod `classes`. Throws usage errors for impossible sizes. */
-export function openSynthetic(options: SyntheticOptions = {}): Dataset {
+export function openSynthetic(options: SyntheticOptions = {}): Dataset<ImageSet> {
   const { count = 512, testCount = 128, classes = 4, channels = 3 } = options;
   const { height = 16, width = 16, noise = 24, seed = 0 } = options;
   const least = { count: 1, testCount: 1, classes: 2, channels: 1, height: 1, width: 1 };
