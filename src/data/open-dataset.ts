@@ -5,14 +5,17 @@
 
 import { suggestName, usageError } from '../core/errors.ts';
 import { stream } from '../core/random.ts';
-import type { AnyImageSet, Dataset } from './dataset.ts';
+import type { AnyImageSet, Dataset, ImageSetShape } from './dataset.ts';
 import { selectImages } from './image-set.ts';
 import { openPack } from './pack/read-pack.ts';
 import { openCifar10, openCifar100 } from './readers/cifar.ts';
 import { openDigits } from './readers/digits.ts';
 import { openFolder } from './readers/folder.ts';
+import { openIdx } from './readers/idx.ts';
 import { openImagenet } from './readers/imagenet.ts';
+import { openSvhn } from './readers/svhn.ts';
 import { openSynthetic, type SyntheticOptions } from './readers/synthetic.ts';
+import { type DatasetSource, loadDataset } from './source.ts';
 import { splitByClass } from './split.ts';
 
 /** Which data set, and how: the part `data` of a configuration, and its seed. Options that the format does not take are errors. */
@@ -21,6 +24,8 @@ export interface DatasetRequest {
   readonly name: string;
   /** cifar10, cifar100: the folder or its parent, searched for when absent. folder, imagenet: the images; packed: the file; required. */
   readonly dir?: string | undefined;
+  /** svhn: the official split, or the paper's with its validation images; `official`. */
+  readonly split?: 'official' | 'paper' | undefined;
   /** Share of every class held out of train for validation, in [0, 1); 0. */
   readonly valSplit?: number | undefined;
   /** Side of the images in pixels; only folders of images can choose it. */
@@ -34,18 +39,27 @@ export interface DatasetRequest {
   readonly synthetic?: SyntheticOptions | undefined;
 }
 
-type FormatOption = 'dir' | 'skipBad' | 'testSplit' | 'synthetic';
+type FormatOption = 'dir' | 'split' | 'skipBad' | 'testSplit' | 'synthetic';
 
-interface Format {
+/** A format whose images stream from disk, or one that opens by itself. */
+type Format = {
   /** The options that it takes besides those of every format. */
   readonly takes: readonly FormatOption[];
-  readonly open: (request: DatasetRequest) => Promise<Dataset>;
-}
+} & (
+  | { readonly source: (request: DatasetRequest) => Promise<DatasetSource> }
+  | { readonly open: (request: DatasetRequest) => Promise<Dataset> }
+);
 
 const formats = {
   digits: { takes: [], open: () => openDigits() },
-  cifar10: { takes: ['dir'], open: ({ dir }) => openCifar10(dir) },
-  cifar100: { takes: ['dir'], open: ({ dir }) => openCifar100(dir) },
+  cifar10: { takes: ['dir'], source: ({ dir }) => openCifar10(dir) },
+  cifar100: { takes: ['dir'], source: ({ dir }) => openCifar100(dir) },
+  svhn: {
+    takes: ['dir', 'split'],
+    source: ({ dir, split = 'official' }) => openSvhn({ dir, split }),
+  },
+  mnist: { takes: ['dir'], source: ({ dir }) => openIdx('mnist', dir) },
+  'fashion-mnist': { takes: ['dir'], source: ({ dir }) => openIdx('fashion-mnist', dir) },
   folder: {
     takes: ['dir', 'skipBad', 'testSplit'],
     open: (request) => openFolder({ ...request, dir: requireDir(request) }),
@@ -68,11 +82,23 @@ export const datasetNames: readonly string[] = Object.keys(formats);
  * @example const { train, test } = await openDataset({ name: 'digits', seed: 0 })
  */
 export async function openDataset(request: DatasetRequest): Promise<Dataset> {
-  const format = findFormat(request.name);
-  checkRequest(request, format);
-  const dataset = await format.open(request);
-  checkImageSize(request, dataset);
+  const opened = await openStreaming(request);
+  const isOpen = !('chunks' in opened.train);
+  const dataset = isOpen ? (opened as Dataset) : await loadDataset(opened as DatasetSource);
   return holdOutValidation(request, dataset);
+}
+
+/**
+ * Opens a data set without loading what can be streamed, and without a validation split held out.
+ *
+ * Throws as `openDataset` does.
+ */
+export async function openStreaming(request: DatasetRequest): Promise<Dataset | DatasetSource> {
+  const format: Format = findFormat(request.name);
+  checkRequest(request, format);
+  const opened = 'source' in format ? await format.source(request) : await format.open(request);
+  checkImageSize(request, opened.train);
+  return opened;
 }
 
 function findFormat(name: string): Format {
@@ -89,9 +115,10 @@ function findFormat(name: string): Format {
 
 function checkRequest(request: DatasetRequest, format: Format): void {
   const { name, valSplit = 0, testSplit, imgSize } = request;
-  for (const option of ['dir', 'skipBad', 'testSplit', 'synthetic'] as const) {
+  for (const option of ['dir', 'split', 'skipBad', 'testSplit', 'synthetic'] as const) {
     const value = request[option];
-    if (value === undefined || value === false || format.takes.includes(option)) continue;
+    const isDefault = value === undefined || value === false || value === 'official';
+    if (isDefault || format.takes.includes(option)) continue;
     const rule = `is not an option of ${name}`;
     throw usageError({ path: `data.${option}`, rule, got: JSON.stringify(value) });
   }
@@ -133,7 +160,7 @@ async function openPacked(file: string, imgSize: number | undefined): Promise<Da
   };
 }
 
-function checkImageSize({ name, imgSize }: DatasetRequest, { train }: Dataset): void {
+function checkImageSize({ name, imgSize }: DatasetRequest, train: ImageSetShape): void {
   if (imgSize === undefined || (imgSize === train.height && imgSize === train.width)) return;
   throw usageError({
     path: 'data.imgSize',
@@ -148,9 +175,9 @@ function holdOutValidation({ valSplit = 0, seed }: DatasetRequest, dataset: Data
   if (dataset.validation !== undefined) {
     throw usageError({
       path: 'data.valSplit',
-      rule: 'must be 0 when the folder has train, val and test',
+      rule: 'must be 0 when the data set has a validation split',
       got: String(valSplit),
-      hint: 'val is the validation split already',
+      hint: 'leave it out',
     });
   }
   const { kept, held } = splitByClass(dataset.train.labels, valSplit, stream(seed, 'validation'));

@@ -38,6 +38,9 @@ export const dataNames = [
   'digits',
   'cifar10',
   'cifar100',
+  'svhn',
+  'mnist',
+  'fashion-mnist',
   'folder',
   'imagenet',
   'packed',
@@ -80,6 +83,8 @@ const dataSchema = v.strictObject({
   name: oneOf(dataNames),
   /** Folder of the data, or the packed file; null searches the usual places. */
   dir: v.nullable(text('must be a folder name or null')),
+  /** svhn: `paper` trains on train and extra but for a validation split, as the paper does. */
+  split: v.optional(oneOf(['official', 'paper']), 'official'),
   /** Share of the training images of each class held out for validation; 0 holds out none. */
   valSplit: real(0, 1, true),
   /** Side to which images of a folder are resized; null keeps the data set's own (folder: 32). */
@@ -280,9 +285,10 @@ function checkDataDir({ name, dir }: DataConfig): void {
 
 /** What `openDataset` is asked for. */
 export function datasetRequest({ data, seed }: RunConfig): DatasetRequest {
-  const { name, dir, valSplit, imgSize, testSplit, skipBad, synthetic } = data;
+  const { name, dir, split, valSplit, imgSize, testSplit, skipBad, synthetic } = data;
   return {
     name,
+    split,
     seed,
     valSplit,
     skipBad,

@@ -80,11 +80,89 @@ const folder = {
   bn: { ...paperCifar.bn, oldWeight: 0.9 }, // few steps, as with digits
 } as const;
 
+/**
+ * The paper's training on SVHN: 40 epochs, no augmentation; 400 images of each class of train and 200 of extra are
+ * held out.
+ * @source paper §5.1
+ */
+const paperSvhn = {
+  ...paperCifar,
+  data: { ...paperCifar.data, name: 'svhn', split: 'paper' },
+  epochs: 40, // paper §5.1; drops at 20, 30, 35
+  testBatchSize: 280, // authors' code
+  augment: { pad: 0, mirror: false }, // paper §5.1
+} as const;
+
+/** The same, on the official split: without the extra images. */
+const svhn = { ...paperSvhn, data: { ...paperSvhn.data, split: 'official' } } as const;
+
+/** As on CIFAR, in few epochs, with images of 28×28 shifted less. */
+const fashion = {
+  ...paperCifar,
+  depth: 8,
+  data: { ...paperCifar.data, name: 'fashion-mnist' },
+  epochs: 10,
+  augment: { pad: 2, mirror: true },
+} as const;
+
+/** A mirrored digit is no digit. */
+const mnist = {
+  ...fashion,
+  data: { ...fashion.data, name: 'mnist' },
+  augment: { pad: 2, mirror: false },
+} as const;
+
+/**
+ * The paper's training on ImageNet: 95 epochs of batches of 256 (8 GPUs of 32), the rate divided by 10 after 30, 60
+ * and 90.
+ * @source paper §5.3; the authors' train_imagenet.py
+ */
+const paperImagenet = {
+  ...paperCifar,
+  net: 'IGC-L100M2+Ident',
+  depth: 18,
+  family: 'imagenet18',
+  double: 'L', // authors' released graph
+  data: {
+    ...paperCifar.data,
+    name: 'imagenet',
+    imgSize: 224,
+    statistics: {
+      mean: [123.37 / 255, 112.757 / 255, 99.406 / 255], // authors' code
+      std: [68.998 / 255, 66.093 / 255, 68.292 / 255], // authors' code
+    },
+  },
+  epochs: 95, // authors' released weights
+  batchSize: 256,
+  testBatchSize: 100,
+  schedule: { ...paperCifar.schedule, milestones: [30 / 95, 60 / 95, 90 / 95] },
+  replicas: 8,
+  augment: { pad: 0, mirror: true },
+} as const;
+
 /** Every recipe: what it is for, in a sentence, and its values. */
 export const recipes = {
   'paper-cifar': {
     about: "the paper's training on CIFAR-10: 400 epochs, pad-4 crops and mirroring",
     values: paperCifar,
+  },
+  'paper-svhn': {
+    about: "the paper's training on SVHN: 40 epochs, no augmentation, 6,000 images held out",
+    values: paperSvhn,
+  },
+  'paper-imagenet': {
+    about:
+      "the paper's training on ImageNet: IGC-L100M2+Ident, 95 epochs, random crops and colours",
+    values: paperImagenet,
+  },
+  'fashion-mnist': {
+    about: 'IGC-L24M2 (D=8) on Fashion-MNIST in 10 epochs',
+    values: fashion,
+  },
+  mnist: { about: 'IGC-L24M2 (D=8) on MNIST in 10 epochs', values: mnist },
+  svhn: {
+    about: 'the same on the official split of SVHN, without the extra images',
+    values: svhn,
   },
   digits: {
     about: 'IGC-L24M2 (D=8) on the embedded handwritten digits in 20 epochs',
@@ -96,7 +174,9 @@ export const recipes = {
   },
 } as const;
 
-/** The recipe for a data set when none is named. */
+/** The recipe for a data set when none is named: the one of its name, for ImageNet the paper's. */
 export function recipeFor(dataName: string | undefined): RecipeName {
-  return dataName === 'digits' || dataName === 'folder' ? dataName : 'paper-cifar';
+  if (dataName === 'imagenet') return 'paper-imagenet';
+  const isRecipe = dataName !== undefined && Object.hasOwn(recipes, dataName);
+  return isRecipe ? (dataName as RecipeName) : 'paper-cifar';
 }

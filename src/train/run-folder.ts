@@ -88,7 +88,7 @@ export function hashConfig(config: RunConfig): string {
 }
 
 /** Keys that older configurations lack, at the values that mean what was done then. */
-const addedLater: Readonly<Record<string, unknown>> = { statistics: null };
+const addedLater: Readonly<Record<string, unknown>> = { statistics: null, split: 'official' };
 
 const indifferent: ReadonlySet<string> = new Set([
   'recipe',

@@ -1,13 +1,17 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { openCifar10, openCifar100 } from '../../src/data/readers/cifar.ts';
+import * as cifar from '../../src/data/readers/cifar.ts';
 import { usualDataFolders } from '../../src/data/readers/data-folder.ts';
+import { loadDataset } from '../../src/data/source.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, missingReason, put, putZeros, realData, temporaryFolder } from './fixtures.ts';
 
 const files = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`).concat('test_batch.bin');
-const archive = 'cifar-10-binary.tar.gz (www.cs.toronto.edu/~kriz/cifar.html)';
+const remedy = '"igc data get cifar10", or unpack cifar-10-binary.tar.gz';
+
+const openCifar10 = async (dir?: string) => loadDataset(await cifar.openCifar10(dir));
+const openCifar100 = async (dir?: string) => loadDataset(await cifar.openCifar100(dir));
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -41,7 +45,7 @@ describe('cifar10', () => {
     const empty = await temporaryFolder();
     expect(await errorOf(() => openCifar10(empty))).toMatchObject({
       kind: 'data',
-      message: `cifar10: needs a folder that holds ${files.join(', ')}, got none in ${empty}, ${empty}/cifar-10-batches-bin; unpack ${archive} in ${empty}, or give its folder as data.dir`,
+      message: `cifar10: needs a folder that holds ${files.join(', ')}, got none in ${empty}, ${empty}/cifar-10-batches-bin; ${remedy} in ${empty}, or give its folder as data.dir`,
     });
   });
 
@@ -59,7 +63,7 @@ describe('cifar10', () => {
     const folder = await makeCifar10(parent);
     await rm(path.join(folder, 'data_batch_4.bin'));
     expect((await errorOf(() => openCifar10(parent))).message).toBe(
-      `cifar10: ${folder} must hold ${files.join(', ')}, got no data_batch_4.bin; unpack ${archive} again`,
+      `cifar10: ${folder} must hold ${files.join(', ')}, got no data_batch_4.bin; ${remedy} there again`,
     );
   });
 

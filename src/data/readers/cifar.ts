@@ -1,6 +1,6 @@
 /**
  * CIFAR-10 and CIFAR-100 in their official binary layouts: records of one or two label bytes and 3×32×32
- * pixels (planar, red first). CIFAR-100 is read with its fine labels.
+ * pixels (planar, red first); a given folder may hold the Parquet layout instead. CIFAR-100 has its fine labels.
  * @source www.cs.toronto.edu/~kriz/cifar.html, "Binary version"
  */
 
@@ -8,17 +8,20 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { dataError } from '../../core/errors.ts';
-import type { Dataset, ImageSet } from '../dataset.ts';
-import { allocateImageSet } from '../image-set.ts';
+import { FormatError } from '../format-error.ts';
+import type { DatasetSource, ImageChunk, SplitSource } from '../source.ts';
+import { openByteStream } from './byte-stream.ts';
 import { findDataFolder } from './data-folder.ts';
+import { findParquet, openParquetCifar } from './parquet-cifar.ts';
 import { readWhole } from './reading.ts';
 
 const pixelsPerImage = 3 * 32 * 32;
+const chunkRecords = 1000;
 
 interface CifarLayout {
-  readonly name: string;
+  readonly name: 'cifar10' | 'cifar100';
   readonly folder: string;
-  readonly archive: string;
+  readonly remedy: string;
   readonly train: readonly string[];
   readonly test: string;
   /** Records in each training file and in the test file. */
@@ -35,7 +38,7 @@ interface CifarLayout {
 const cifar10: CifarLayout = {
   name: 'cifar10',
   folder: 'cifar-10-batches-bin',
-  archive: 'cifar-10-binary.tar.gz (www.cs.toronto.edu/~kriz/cifar.html)',
+  remedy: '"igc data get cifar10", or unpack cifar-10-binary.tar.gz',
   train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`),
   test: 'test_batch.bin',
   trainRecords: 10_000,
@@ -49,7 +52,7 @@ const cifar10: CifarLayout = {
 const cifar100: CifarLayout = {
   name: 'cifar100',
   folder: 'cifar-100-binary',
-  archive: 'cifar-100-binary.tar.gz (www.cs.toronto.edu/~kriz/cifar.html)',
+  remedy: '"igc data get cifar100", or unpack cifar-100-binary.tar.gz',
   train: ['train.bin'],
   test: 'test.bin',
   trainRecords: 50_000,
@@ -60,25 +63,26 @@ const cifar100: CifarLayout = {
 };
 
 /** Opens CIFAR-10: 50,000 training and 10,000 test images of 3×32×32, 10 classes. Throws data errors. */
-export function openCifar10(dir?: string): Promise<Dataset<ImageSet>> {
+export function openCifar10(dir?: string): Promise<DatasetSource> {
   return openCifar(cifar10, dir);
 }
 
 /** Opens CIFAR-100 with its 100 fine labels, split as CIFAR-10. Throws data errors. */
-export function openCifar100(dir?: string): Promise<Dataset<ImageSet>> {
+export function openCifar100(dir?: string): Promise<DatasetSource> {
   return openCifar(cifar100, dir);
 }
 
-async function openCifar(layout: CifarLayout, dir?: string): Promise<Dataset<ImageSet>> {
+async function openCifar(layout: CifarLayout, dir?: string): Promise<DatasetSource> {
+  const parquet = dir === undefined ? undefined : await findParquet(dir);
+  if (parquet !== undefined) return openParquetCifar(layout.name, parquet);
   const files = [...layout.train, layout.test];
   if (layout.knownNames === undefined) files.push(layout.namesFile);
   const folder = findDataFolder({ ...layout, files, dir });
   return {
     name: layout.name,
     classes: await readNames(layout, folder),
-    train: await readRecords(layout, folder, layout.train, layout.trainRecords),
-    test: await readRecords(layout, folder, [layout.test], layout.testRecords),
-    skipped: [],
+    train: await openRecords(layout, folder, layout.train, layout.trainRecords),
+    test: await openRecords(layout, folder, [layout.test], layout.testRecords),
   };
 }
 
@@ -97,58 +101,82 @@ async function readNames(layout: CifarLayout, folder: string): Promise<readonly 
   return names;
 }
 
-async function readRecords(
+async function openRecords(
   layout: CifarLayout,
   folder: string,
   files: readonly string[],
   recordsPerFile: number,
-): Promise<ImageSet> {
+): Promise<SplitSource> {
   for (const file of files) await checkSize(layout, folder, file, recordsPerFile);
-  const count = files.length * recordsPerFile;
-  const shape = { channels: 3, height: 32, width: 32, maxValue: 255, count };
-  const set = allocateImageSet(layout.name, shape);
-  for (const [i, file] of files.entries()) {
-    const bytes = await readWhole(layout.name, path.join(folder, file));
-    copyRecords(layout, file, bytes, set, i * recordsPerFile);
-  }
-  return set;
+  return {
+    channels: 3,
+    height: 32,
+    width: 32,
+    maxValue: 255,
+    count: files.length * recordsPerFile,
+    async *chunks() {
+      for (const file of files) yield* readRecords(layout, folder, file, recordsPerFile);
+    },
+  };
 }
 
 /** Refuses a file of the wrong length before its bytes, or any memory, are taken. */
-async function checkSize(layout: CifarLayout, folder: string, file: string, records: number) {
+async function checkSize(layout: CifarLayout, folder: string, name: string, records: number) {
   const recordBytes = layout.labelBytes + pixelsPerImage;
   const expected = records * recordBytes;
-  const { size } = await stat(path.join(folder, file));
+  const file = path.join(folder, name);
+  const { size } = await stat(file);
   if (size === expected) return;
-  throw dataError({
-    path: layout.name,
-    rule: `${file} has ${size} bytes, expected ${expected} (${records} records of ${recordBytes})`,
-    hint: `the file is ${size < expected ? 'truncated' : 'too long'}`,
-  });
+  const fault = { file, offset: Math.min(size, expected), expected: `${expected} bytes` };
+  const what = `${name} has ${size} bytes, expected ${expected} (${records} records of ${recordBytes})`;
+  const message = `${layout.name}: ${what}; the file is ${size < expected ? 'truncated' : 'too long'}`;
+  throw new FormatError({ ...fault, got: `${size}` }, { message });
 }
 
-function copyRecords(
+async function* readRecords(
   layout: CifarLayout,
+  folder: string,
+  name: string,
+  records: number,
+): AsyncGenerator<ImageChunk> {
+  const recordBytes = layout.labelBytes + pixelsPerImage;
+  const file = path.join(folder, name);
+  const stream = openByteStream({ file, packing: 'plain' });
+  try {
+    for (let first = 0; first < records; first += chunkRecords) {
+      const n = Math.min(chunkRecords, records - first);
+      const bytes = await stream.read(n * recordBytes, `records ${first}…${first + n - 1}`);
+      yield splitRecords(layout, file, bytes, first);
+    }
+    await stream.expectEnd();
+  } finally {
+    stream.close();
+  }
+}
+
+/** Parts whole records, from record `first` of the file on, into labels and pixels. */
+function splitRecords(
+  { name, labelBytes, classCount }: CifarLayout,
   file: string,
   bytes: Uint8Array,
-  set: ImageSet,
   first: number,
-): void {
-  const { labelBytes, classCount } = layout;
+): ImageChunk {
   const recordBytes = labelBytes + pixelsPerImage;
-  for (let record = 0; record * recordBytes < bytes.length; record++) {
-    const pixelsAt = record * recordBytes + labelBytes;
+  const labels = new Uint8Array(bytes.length / recordBytes);
+  const pixels = new Uint8Array(labels.length * pixelsPerImage);
+  for (let i = 0; i < labels.length; i++) {
+    const pixelsAt = i * recordBytes + labelBytes;
     const label = bytes[pixelsAt - 1]!;
     if (label >= classCount) {
-      throw dataError({
-        path: layout.name,
-        rule: `${file} record ${record} (byte ${pixelsAt - 1}) must have a label below ${classCount}`,
-        got: String(label),
-        hint: 'the file is corrupt',
-      });
+      const record = first + i;
+      const offset = record * recordBytes + labelBytes - 1;
+      const expected = `a label below ${classCount}`;
+      const place = `${path.basename(file)} record ${record} (byte ${offset})`;
+      const message = `${name}: ${place} must have ${expected}, got ${label}; the file is corrupt`;
+      throw new FormatError({ file, offset, expected, got: String(label) }, { message });
     }
-    set.labels[first + record] = label;
-    const image = bytes.subarray(pixelsAt, pixelsAt + pixelsPerImage);
-    set.pixels.set(image, (first + record) * pixelsPerImage);
+    labels[i] = label;
+    pixels.set(bytes.subarray(pixelsAt, pixelsAt + pixelsPerImage), i * pixelsPerImage);
   }
+  return { pixels, labels };
 }

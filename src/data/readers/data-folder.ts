@@ -13,10 +13,14 @@ export interface DataFolderQuery {
   readonly name: string;
   readonly folder: string;
   readonly files: readonly string[];
-  /** What to unpack to get the files, for the error. */
-  readonly archive: string;
+  /** Every file may have any of these endings; none when left out. */
+  readonly endings?: readonly string[];
+  /** How to get the files, up to the folder's name: `unpack x.tar.gz`; for the error. */
+  readonly remedy: string;
   /** The folder itself or its parent; without it the usual places are searched. */
   readonly dir?: string | undefined;
+  /** Places that are searched after the usual ones. */
+  readonly alsoIn?: readonly string[];
 }
 
 /** `$IGCNET_DATA` when set, then `$HOME/.cache/igcnet-data`. */
@@ -31,7 +35,8 @@ export function usualDataFolders(env: NodeJS.ProcessEnv = process.env): readonly
  * Throws a data error that names the missing files, or, when none is anywhere, every place that was searched.
  */
 export function findDataFolder(query: DataFolderQuery): string {
-  const roots = query.dir === undefined ? usualDataFolders() : [query.dir];
+  const { dir, alsoIn = [] } = query;
+  const roots = dir === undefined ? [...usualDataFolders(), ...alsoIn] : [dir];
   const candidates = roots.map((root) => [root, path.join(root, query.folder)]);
   for (const folders of candidates) {
     const complete = folders.find((folder) => missingFiles(query, folder).length === 0);
@@ -42,12 +47,15 @@ export function findDataFolder(query: DataFolderQuery): string {
     path: query.name,
     rule: `needs a folder that holds ${query.files.join(', ')}`,
     got: `none in ${candidates.flat().join(', ')}`,
-    hint: `unpack ${query.archive} in ${roots[0]}, or give its folder as data.dir`,
+    hint: `${query.remedy} in ${roots[0]}, or give its folder as data.dir`,
   });
 }
 
 function missingFiles(query: DataFolderQuery, folder: string): readonly string[] {
-  return query.files.filter((file) => !existsSync(path.join(folder, file)));
+  const { files, endings = [''] } = query;
+  const isThere = (file: string) =>
+    endings.some((ending) => existsSync(path.join(folder, file + ending)));
+  return files.filter((file) => !isThere(file));
 }
 
 function refusePartial(query: DataFolderQuery, folders: readonly string[]): void {
@@ -58,7 +66,7 @@ function refusePartial(query: DataFolderQuery, folders: readonly string[]): void
       path: query.name,
       rule: `${folder} must hold ${query.files.join(', ')}`,
       got: `no ${missing.join(', ')}`,
-      hint: `unpack ${query.archive} again`,
+      hint: `${query.remedy} there again`,
     });
   }
 }
