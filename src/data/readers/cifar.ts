@@ -18,7 +18,8 @@ import { readWhole } from './reading.ts';
 const pixelsPerImage = 3 * 32 * 32;
 const chunkRecords = 1000;
 
-interface CifarLayout {
+/** What the official files are called and hold. */
+export interface CifarLayout {
   readonly name: 'cifar10' | 'cifar100';
   readonly folder: string;
   readonly remedy: string;
@@ -35,7 +36,7 @@ interface CifarLayout {
   readonly knownNames?: readonly string[];
 }
 
-const cifar10: CifarLayout = {
+export const cifar10Layout: CifarLayout = {
   name: 'cifar10',
   folder: 'cifar-10-batches-bin',
   remedy: '"igc data get cifar10", or unpack cifar-10-binary.tar.gz',
@@ -49,7 +50,7 @@ const cifar10: CifarLayout = {
   knownNames: 'airplane automobile bird cat deer dog frog horse ship truck'.split(' '),
 };
 
-const cifar100: CifarLayout = {
+export const cifar100Layout: CifarLayout = {
   name: 'cifar100',
   folder: 'cifar-100-binary',
   remedy: '"igc data get cifar100", or unpack cifar-100-binary.tar.gz',
@@ -64,15 +65,16 @@ const cifar100: CifarLayout = {
 
 /** Opens CIFAR-10: 50,000 training and 10,000 test images of 3×32×32, 10 classes. Throws data errors. */
 export function openCifar10(dir?: string): Promise<DatasetSource> {
-  return openCifar(cifar10, dir);
+  return openCifar(cifar10Layout, dir);
 }
 
 /** Opens CIFAR-100 with its 100 fine labels, split as CIFAR-10. Throws data errors. */
 export function openCifar100(dir?: string): Promise<DatasetSource> {
-  return openCifar(cifar100, dir);
+  return openCifar(cifar100Layout, dir);
 }
 
-async function openCifar(layout: CifarLayout, dir?: string): Promise<DatasetSource> {
+/** Opens files of a layout, or Parquet files in their place. */
+export async function openCifar(layout: CifarLayout, dir?: string): Promise<DatasetSource> {
   const parquet = dir === undefined ? undefined : await findParquet(dir);
   if (parquet !== undefined) return openParquetCifar(layout.name, parquet);
   const files = [...layout.train, layout.test];
