@@ -2,10 +2,11 @@
  * Puts a configuration together from what a command line says, later ones over earlier ones: the recipe, --config
  * FILE (JSON or YAML), --set a.b=c, then flags.
  */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { usageError } from '../core/errors.ts';
 import { type ConfigOverrides, dataNames, type RunConfig, resolveConfig } from '../train/config.ts';
+import { recipeFor } from '../train/recipes.ts';
 import { isNetworkFile, parseYaml, readNetworkFile, readOptionFile } from './option-file.ts';
 import { nameFlagIn, readConfigFlags, setPath } from './options.ts';
 
@@ -35,7 +36,7 @@ export async function chooseConfig(command: Command, data?: string): Promise<Cho
   }
   for (const [path] of configFlagOf) setPath(chosen, path, valueAt(overrides, path));
   if (data !== undefined) setPath(chosen, 'data.name', data);
-  const isPath = acceptFolderAsData(chosen);
+  const isPath = await acceptPathAsData(chosen);
   const dataFlag = flagOf.get('data.name');
   if (isPath && dataFlag !== undefined) flagOf.set('data.dir', dataFlag);
   await acceptFileAsNetwork(chosen);
@@ -105,19 +106,19 @@ function spaceColons(text: string): string {
   return text.trimStart().startsWith('{') ? text.replace(/([{,]\s*\w+):(?=\S)/g, '$1: ') : text;
 }
 
-/** `--data photos/` means `--data folder --data-dir photos/`; true when it was so meant. */
-function acceptFolderAsData(chosen: Record<string, unknown>): boolean {
+/** `--data photos/` means `--data folder --data-dir photos/`, by what is there; true when it was so meant. */
+async function acceptPathAsData(chosen: Record<string, unknown>): Promise<boolean> {
   const { data } = chosen;
   if (!isRecord(data) || typeof data.name !== 'string' || data.dir !== undefined) return false;
-  if ((dataNames as readonly string[]).includes(data.name)) return false;
-  if (!/[/\\]/.test(data.name) && !isFolder(data.name)) return false;
-  setPath(chosen, 'data.dir', data.name);
-  setPath(chosen, 'data.name', 'folder');
+  const place = data.name;
+  if ((dataNames as readonly string[]).includes(place)) return false;
+  if (!/[/\\]/.test(place) && !existsSync(place)) return false;
+  const { recogniseData } = await import('../data/recognise.ts');
+  const found = (await recogniseData(place)) ?? { name: 'folder', dir: place };
+  setPath(chosen, 'data.dir', found.dir);
+  setPath(chosen, 'data.name', found.name);
+  if (found.packedName !== undefined) chosen.recipe ??= recipeFor(found.packedName);
   return true;
-}
-
-function isFolder(name: string): boolean {
-  return existsSync(name) && statSync(name).isDirectory();
 }
 
 function valueAt(value: unknown, path: string): unknown {

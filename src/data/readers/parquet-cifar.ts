@@ -54,6 +54,14 @@ export async function findParquet(dir: string): Promise<ParquetFiles | undefined
   return undefined;
 }
 
+/** Whether a file has the fine labels of CIFAR-100. Throws `FormatError`s. */
+export async function isFineLabelled(file: string): Promise<boolean> {
+  const { schema } = await withFile(file, async (handle) => {
+    return (await readMetadata(file, handle)).metadata;
+  });
+  return schema.some(({ name }) => labelColumns.cifar100.includes(name));
+}
+
 /** Opens the Parquet layout of CIFAR-10, or CIFAR-100 with its fine labels. Throws `FormatError`s. */
 export async function openParquetCifar(
   name: 'cifar10' | 'cifar100',
