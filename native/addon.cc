@@ -125,11 +125,15 @@ struct Turn {
   ~Turn() { unlockPool(pool); }
 };
 
+// setBatch(instance, images, labels, count, partners, weights): the last two are empty for images of one class each
 napi_value SetBatch(napi_env env, napi_callback_info info) {
   Arguments a(env, info);
   auto* in = external<Bound>(env, a.v[0]);
   Turn turn(in);
-  in->kernels->setBatch(&in->e, typedArray<float>(env, a.v[1]), typedArray<int32_t>(env, a.v[2]), int(number(env, a.v[3])));
+  size_t mixed = 0;
+  const auto* partners = typedArray<int32_t>(env, a.v[4], &mixed);
+  in->kernels->setBatch(&in->e, typedArray<float>(env, a.v[1]), typedArray<int32_t>(env, a.v[2]), int(number(env, a.v[3])),
+                        mixed ? partners : nullptr, typedArray<float>(env, a.v[5]));
   return nullptr;
 }
 

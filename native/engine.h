@@ -81,7 +81,8 @@ struct Executor {
   float* gradients;
   float *parameters, *parameterGradients, *state;
   double* losses;                        // [batch]
-  int* labels;
+  int *labels, *partners;                // [batch]: the classes of each image, and
+  double* weights;                       // what the first weighs; the second weighs the rest
   double oldWeight;
   Pool* pool;
   float* between[2];                     // gradients of fleeting results, some blocks' each, in turns
@@ -103,7 +104,9 @@ struct KernelTable {
   int64_t (*plan)(Executor*);
   // Reads the parameters and running averages that an inference plan computes with.
   void (*prepare)(Executor*);
-  void (*setBatch)(Executor*, const float* images, const int32_t* labels, int count);
+  // partners, weights: null for images of one class each.
+  void (*setBatch)(Executor*, const float* images, const int32_t* labels, int count, const int32_t* partners,
+                   const float* weights);
   void (*forward)(Executor*);
   void (*backward)(Executor*);
   void (*readActivation)(const Executor*, const Tensor&, int count, float* out);

@@ -90,7 +90,8 @@ void runCase(const char* path, const KernelTable* kernels, Pool* pool, Summary& 
   Model model{r.array<float>(), {}, r.array<float>()};
   model.gradients.assign(model.parameters.size(), __builtin_nanf(""));
   std::vector<float> images = r.array<float>();
-  std::vector<int32_t> labels = r.array<int32_t>();
+  std::vector<int32_t> labels = r.array<int32_t>(), partners = r.array<int32_t>();
+  std::vector<float> weights = r.array<float>();
   std::vector<float> outputGradient = r.array<float>();
   Instance in;
   in.kernels = kernels;
@@ -98,7 +99,8 @@ void runCase(const char* path, const KernelTable* kernels, Pool* pool, Summary& 
   in.e.oldWeight = oldWeight;
   if (!instantiate(in, program.data(), {model.parameters.data(), model.gradients.data(), model.state.data()}, true))
     stop(std::string(path) + ": not enough memory");
-  kernels->setBatch(&in.e, images.data(), labels.data(), int(labels.size()));
+  kernels->setBatch(&in.e, images.data(), labels.data(), int(labels.size()), partners.empty() ? nullptr : partners.data(),
+                    weights.data());
   kernels->forward(&in.e);
   if (!outputGradient.empty()) {
     const Tensor& t = in.e.tensors[in.e.output];

@@ -236,11 +236,13 @@ bool instantiate(Instance& in, const double* program, const ModelArrays& model, 
   e.state = model.state;
   e.losses = in.arena.make<double>(e.batch);
   e.labels = in.arena.make<int>(e.batch);
+  e.partners = in.arena.make<int>(e.batch);
+  e.weights = in.arena.make<double>(e.batch);
   int64_t activationBytes = in.activationSize * in.kernels->elementBytes;
   e.activations = in.arena.make<char>(activationBytes);
   e.gradients = in.arena.make<float>(in.gradientSize);
-  bool enough = e.activations && e.gradients && e.losses && e.labels && readTensors(in, r) && readBatchNorms(in, r) &&
-                readSteps(in, r) && allocateWork(in);
+  bool enough = e.activations && e.gradients && e.losses && e.labels && e.partners && e.weights &&
+                readTensors(in, r) && readBatchNorms(in, r) && readSteps(in, r) && allocateWork(in);
   if (!enough) return false;
   if (poison) {
     std::memset(e.activations, kNaN, size_t(activationBytes));

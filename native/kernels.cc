@@ -105,10 +105,16 @@ void writeGradient(const Executor* e, const Tensor& t, const float* in) {
   writeTensor(e, e->gradients + t.gradientOffset, t, in, e->batch);
 }
 
-void setBatch(Executor* e, const float* images, const int32_t* labels, int count) {
+void setBatch(Executor* e, const float* images, const int32_t* labels, int count, const int32_t* partners,
+              const float* weights) {
   const Tensor& t = e->tensors[e->input];
   writeTensor(e, (Element*)activation(*e, t, 0, 0), t, images, count);
-  for (int i = 0; i < e->batch; i++) e->labels[i] = i < count ? labels[i] : 0;
+  for (int i = 0; i < e->batch; i++) {
+    const bool there = i < count, mixed = there && partners;
+    e->labels[i] = there ? labels[i] : 0;
+    e->partners[i] = mixed ? partners[i] : e->labels[i];
+    e->weights[i] = mixed ? weights[i] : 1;
+  }
   e->count = count;
 }
 

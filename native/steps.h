@@ -216,7 +216,11 @@ inline void batchNormBackward(Executor& e, Step& s) {
 }
 
 // Target probability of class k for one image.
-INLINE double target(const Step& s, int k, int label) { return s.smoothing / s.classes + (k == label ? 1 - s.smoothing : 0); }
+INLINE double target(const Executor& e, const Step& s, int k, int image) {
+  double weight = e.weights[image];
+  double share = (k == e.labels[image] ? weight : 0) + (k == e.partners[image] ? 1 - weight : 0);
+  return s.smoothing / s.classes + (1 - s.smoothing) * share;
+}
 
 struct Logits {
   const Element* values;  // [class][lane] of one block, at one lane
@@ -241,7 +245,7 @@ inline void lossForwardTask(void* context, int block, int) {
     Logits logits = logitsOf(x + image * tilesOf(e), s.classes);
     double loss = 0, logSum = logits.top + std::log(logits.sum);
     for (int k = 0; k < s.classes; k++) {
-      double t = target(s, k, e.labels[first + image]);
+      double t = target(e, s, k, first + image);
       if (t > 0) loss += t * (logSum - logits[k]);
     }
     e.losses[first + image] = loss;
@@ -261,7 +265,7 @@ inline void lossBackwardTask(void* context, int block, int) {
     Logits logits = logitsOf(x + lane, s.classes);
     for (int k = 0; k < s.classes; k++) {
       double p = std::exp(logits[k] - logits.top) / logits.sum;
-      g[int64_t(k) * LANES + lane] = float((p - target(s, k, e.labels[first + lane])) / e.count);
+      g[int64_t(k) * LANES + lane] = float((p - target(e, s, k, first + lane)) / e.count);
     }
   }
 }

@@ -36,8 +36,9 @@ EXPORT Instance* create(const double* program, float* parameters, float* gradien
   return nullptr;
 }
 
-EXPORT void setBatch(Instance* in, const float* images, const int32_t* labels, int count) {
-  in->kernels->setBatch(&in->e, images, labels, count);
+EXPORT void setBatch(Instance* in, const float* images, const int32_t* labels, int count, const int32_t* partners,
+                     const float* weights) {
+  in->kernels->setBatch(&in->e, images, labels, count, partners, weights);
 }
 EXPORT void prepare(Instance* in) { in->kernels->prepare(&in->e); }
 EXPORT void forward(Instance* in, double oldWeight) {

@@ -74,14 +74,22 @@ export interface StepRun {
   readonly tasks: number;
 }
 
+/** Images that are mixed of two: their other class, and what the first one weighs. */
+export interface BatchMix {
+  readonly partners: Int32Array;
+  /** In [0, 1]; the partner weighs the rest. */
+  readonly weights: Float32Array;
+}
+
 /** One plan in memory. */
 export interface Executor {
   readonly plan: Plan;
   /**
    * Sets the first `count` images [count][C][H][W] and labels; the other places of the batch become zero.
-   * Training plans take full batches only.
+   * Training plans take full batches only. With `mix`, the loss wants of each image its label by w and its partner
+   * by 1 − w, before label smoothing.
    */
-  setBatch(images: RealArray, labels: Int32Array, count: number): void;
+  setBatch(images: RealArray, labels: Int32Array, count: number, mix?: BatchMix): void;
   /** Inference plans: the model's parameters or running averages have changed. Training plans need not be told. */
   takeParameters(): void;
   /** Runs all steps. Training plans take batch statistics and update the running averages. */

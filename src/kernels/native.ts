@@ -6,7 +6,14 @@ import { availableParallelism } from 'node:os';
 import { loadAddon } from '../core/addon.ts';
 import { internalError } from '../core/errors.ts';
 import { type ActivationStorage, activationStorages, type Plan } from '../plan/plan.ts';
-import type { Executor, KernelSet, ModelArrays, RealArray, SgdOptions } from './contract.ts';
+import type {
+  BatchMix,
+  Executor,
+  KernelSet,
+  ModelArrays,
+  RealArray,
+  SgdOptions,
+} from './contract.ts';
 import { encodePlan } from './native-program.ts';
 
 /** Best first; `baseline` is for CPUs with none of the others. */
@@ -29,7 +36,14 @@ interface Addon {
     state: Float32Array,
     poison: number,
   ): Handle;
-  setBatch(instance: Handle, images: Float32Array, labels: Int32Array, count: number): void;
+  setBatch(
+    instance: Handle,
+    images: Float32Array,
+    labels: Int32Array,
+    count: number,
+    partners: Int32Array,
+    weights: Float32Array,
+  ): void;
   prepare(instance: Handle): void;
   forward(instance: Handle, oldWeight: number): void;
   backward(instance: Handle): void;
@@ -188,6 +202,8 @@ function kernelSet(addon: Addon, isa: InstructionSet, threads: number): KernelSe
   };
 }
 
+const unmixed: BatchMix = { partners: new Int32Array(0), weights: new Float32Array(0) };
+
 function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
   const losses = new Float64Array(plan.batch);
   const runs = new Float64Array(2 * plan.steps.length);
@@ -209,9 +225,9 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
   };
   return {
     plan,
-    setBatch(images, labels, n) {
+    setBatch(images, labels, n, mix = unmixed) {
       count = n;
-      addon.setBatch(instance, float32(images), labels, n);
+      addon.setBatch(instance, float32(images), labels, n, mix.partners, mix.weights);
     },
     takeParameters: () => addon.prepare(instance),
     forward: ({ oldWeight }) => addon.forward(instance, oldWeight),

@@ -34,6 +34,9 @@ export interface Run {
   readonly plane: Float64Array;
   readonly dPlane: Float64Array;
   readonly labels: Int32Array;
+  /** The other class of each image, and what the label weighs: 1 for images that are not mixed. */
+  readonly partners: Int32Array;
+  readonly weights: Float64Array;
   readonly losses: Float64Array;
   /** Images that are run: the whole batch in training, the `count` of `setBatch` in inference. */
   images: number;

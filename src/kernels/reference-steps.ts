@@ -288,9 +288,12 @@ function firstLargest(
   return winner;
 }
 
-/** The probability that the loss wants of class k: (1 − s)·onehot + s/classes. */
-function target({ smoothing, classes }: LossStep, label: number, k: number): number {
-  return (k === label ? 1 - smoothing : 0) + smoothing / classes;
+/** The probability that the loss wants of class k: (1 − s)·(w·onehot(label) + (1 − w)·onehot(partner)) + s/classes. */
+function target(run: Run, { smoothing, classes }: LossStep, image: number, k: number): number {
+  const weight = run.weights[image]!;
+  const share =
+    (k === run.labels[image] ? weight : 0) + (k === run.partners[image] ? 1 - weight : 0);
+  return (1 - smoothing) * share + smoothing / classes;
 }
 
 /**
@@ -313,23 +316,23 @@ function readLogSoftmax(run: Run, step: LossStep, image: number): void {
 }
 
 function lossForward(run: Run, step: LossStep): void {
-  const { labels, losses, plane } = run;
+  const { losses, plane } = run;
   for (let image = 0; image < run.images; image++) {
     readLogSoftmax(run, step, image);
     let loss = 0;
-    for (let k = 0; k < step.classes; k++) loss -= target(step, labels[image]!, k) * plane[k]!;
+    for (let k = 0; k < step.classes; k++) loss -= target(run, step, image, k) * plane[k]!;
     losses[image] = loss;
   }
 }
 
 function lossBackward(run: Run, step: LossStep): void {
   const input = inputOf(run, step);
-  const { labels, plane, dPlane } = run;
+  const { plane, dPlane } = run;
   openGradient(run, input, step.inputGradients[0]!.mode);
   for (let image = 0; image < run.images; image++) {
     readLogSoftmax(run, step, image);
     for (let k = 0; k < step.classes; k++) {
-      dPlane[0] = (Math.exp(plane[k]!) - target(step, labels[image]!, k)) / run.images;
+      dPlane[0] = (Math.exp(plane[k]!) - target(run, step, image, k)) / run.images;
       addGradientPlane(run, input, image, k);
     }
   }

@@ -74,6 +74,8 @@ function newRun(
     plane: new Float64Array(largestPlane),
     dPlane: new Float64Array(largestPlane),
     labels: new Int32Array(batch),
+    partners: new Int32Array(batch),
+    weights: new Float64Array(batch),
     losses: new Float64Array(batch),
     images: batch,
     oldWeight: 0,
@@ -81,7 +83,7 @@ function newRun(
 }
 
 function executor(run: Run): Executor {
-  const { plan, activations, gradients, labels, losses } = run;
+  const { plan, activations, gradients, labels, partners, weights, losses } = run;
   const sliceOf = (arena: RealArray, offset: number, size: number) =>
     arena.slice(offset, offset + size);
   const tensor = (id: number): Tensor => plan.tensors[id]!;
@@ -89,7 +91,7 @@ function executor(run: Run): Executor {
   let count = plan.batch;
   return {
     plan,
-    setBatch(images, newLabels, newCount) {
+    setBatch(images, newLabels, newCount, mix) {
       const { offset, size, storage } = tensor(plan.input);
       count = newCount;
       run.images = plan.training ? plan.batch : count;
@@ -98,6 +100,12 @@ function executor(run: Run): Executor {
       if (storage === 'bfloat16') roundToBfloat16(activations, offset, size);
       labels.fill(0);
       labels.set(newLabels.subarray(0, count));
+      partners.set(labels);
+      weights.fill(1);
+      if (mix) {
+        partners.set(mix.partners.subarray(0, count));
+        weights.set(mix.weights.subarray(0, count));
+      }
     },
     takeParameters() {},
     forward({ oldWeight }) {

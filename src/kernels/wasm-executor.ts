@@ -54,11 +54,16 @@ export function wasmExecutor(
   let count = plan.batch;
   const executor: Executor = {
     plan,
-    setBatch(images, labels, n) {
+    setBatch(images, labels, n, mix) {
       count = n;
       heap.floats(at.images, images.length).set(images);
       heap.integers(at.labels, labels.length).set(labels);
-      exports.setBatch(instance, at.images, at.labels, n);
+      if (mix) {
+        heap.integers(at.partners, n).set(mix.partners.subarray(0, n));
+        heap.floats(at.weights, n).set(mix.weights.subarray(0, n));
+      }
+      const [partners, weights] = mix ? [at.partners, at.weights] : [0, 0];
+      exports.setBatch(instance, at.images, at.labels, n, partners, weights);
     },
     forward({ oldWeight }) {
       if (!plan.training) return exports.forward(instance, oldWeight);
@@ -104,7 +109,10 @@ export function wasmExecutor(
 
 /** Where the arrays that JavaScript and the kernels exchange lie. */
 type Places = Readonly<
-  Record<'parameters' | 'gradients' | 'state' | 'images' | 'labels' | 'out', number>
+  Record<
+    'parameters' | 'gradients' | 'state' | 'images' | 'labels' | 'partners' | 'weights' | 'out',
+    number
+  >
 >;
 
 function takePlaces(heap: Heap, plan: Plan, model: ModelArrays) {
@@ -115,6 +123,8 @@ function takePlaces(heap: Heap, plan: Plan, model: ModelArrays) {
     state: model.state.length,
     images: plan.batch * elements(plan, plan.input),
     labels: plan.batch,
+    partners: plan.batch,
+    weights: plan.batch,
     out: plan.batch * largest,
   };
   const at: Record<string, number> = {};

@@ -27,7 +27,15 @@ export interface WasmExports {
     poison: number,
   ): number;
   destroy(instance: number): void;
-  setBatch(instance: number, images: number, labels: number, count: number): void;
+  /** Partners and weights are 0 for images of one class each. */
+  setBatch(
+    instance: number,
+    images: number,
+    labels: number,
+    count: number,
+    partners: number,
+    weights: number,
+  ): void;
   prepare(instance: number): void;
   forward(instance: number, oldWeight: number): void;
   backward(instance: number): void;

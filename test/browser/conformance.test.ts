@@ -38,7 +38,11 @@ const trials = cases.flatMap((trial) =>
 /** What the page gets: plain arrays. */
 const casesJson = JSON.stringify(
   trials.map(({ plan, inputs }) => {
-    const plain = Object.entries(inputs).map(([key, values]) => [key, Array.from(values)]);
+    const { mix, ...numbers } = inputs;
+    const plain = Object.entries({ ...numbers, ...mix }).map(([key, values]) => [
+      key,
+      Array.from(values),
+    ]);
     return { plan, inputs: Object.fromEntries(plain), oldWeight };
   }),
 );

@@ -12,7 +12,11 @@ function runCase(kernels, { plan, inputs, oldWeight }) {
     state: array(inputs.state),
   };
   const executor = kernels.instantiate(plan, model, { poison: true });
-  executor.setBatch(array(inputs.images), Int32Array.from(inputs.labels), plan.batch);
+  const mix = inputs.partners && {
+    partners: Int32Array.from(inputs.partners),
+    weights: array(inputs.weights),
+  };
+  executor.setBatch(array(inputs.images), Int32Array.from(inputs.labels), plan.batch, mix);
   executor.forward({ oldWeight });
   const results = [['output', executor.output().slice()]];
   const hasLoss = plan.steps.at(-1).kind === 'loss';

@@ -313,6 +313,18 @@ const heads: readonly Case[] = [
       { smoothing: smoothing! },
     ),
   ),
+  ...[0, 0.1].map((smoothing) =>
+    one(
+      `the loss of images of two classes each with smoothing ${smoothing}, batch 19`,
+      [6, 1, 1],
+      19,
+      (graph, x) => {
+        const logits = graph.add('fc', { kind: 'linear', outputs: 7 }, x);
+        graph.add('loss', { kind: 'softmaxCrossEntropy' }, logits);
+      },
+      { smoothing, mixed: true },
+    ),
+  ),
   one('the loss of the input itself', [5, 1, 1], 4, (graph, x) => {
     graph.add('loss', { kind: 'softmaxCrossEntropy' }, x);
   }),

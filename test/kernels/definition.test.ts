@@ -3,7 +3,7 @@
  * it.
  */
 import { describe, expect, test } from 'vitest';
-import type { ModelArrays } from '../../src/kernels/contract.ts';
+import type { BatchMix, ModelArrays } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { graphOf } from './cases.ts';
@@ -69,11 +69,11 @@ describe('the loss', () => {
   const logits = Float64Array.from(probabilities.flat(), Math.log);
   const labels = Int32Array.of(2, 0);
 
-  function run(smoothing: number) {
+  function run(smoothing: number, mix?: BatchMix) {
     const options = { batch: 2, training: true, inputGradient: true, smoothing } as const;
     const plan = makePlan(graph, options);
     const executor = definition.instantiate(plan, modelOf(plan, [], []));
-    executor.setBatch(logits, labels, 2);
+    executor.setBatch(logits, labels, 2, mix);
     executor.forward({ oldWeight: 0 });
     executor.backward();
     return executor;
@@ -95,6 +95,19 @@ describe('the loss', () => {
     const gradient = run(0.2).readGradient(0);
     const want = [0.1 - 0.05, 0.2 - 0.05, 0.3 - 0.85, 0.4 - 0.05].map((d) => d / 2);
     for (const [k, value] of want.entries()) expect(gradient[k]).toBeCloseTo(value, 12);
+  });
+
+  test('wants two classes of a mixed image, each by its weight, before smoothing', () => {
+    const mix = { partners: Int32Array.of(1, 0), weights: Float32Array.of(0.75, 0.5) };
+    const weights = [0.05, 0.25, 0.65, 0.05];
+    const want = -weights.reduce((sum, t, k) => sum + t * Math.log(probabilities[0]![k]!), 0);
+    const executor = run(0.2, mix);
+    expect(executor.losses()[0]).toBeCloseTo(want, 12);
+    const gradient = executor.readGradient(0);
+    for (const [k, t] of weights.entries()) {
+      expect(gradient[k]).toBeCloseTo((probabilities[0]![k]! - t) / 2, 12);
+    }
+    expect(executor.losses()[1]).toBeCloseTo(run(0.2).losses()[1]!, 14);
   });
 
   test('does not overflow for logits of thousands', () => {

@@ -79,8 +79,9 @@ const networks: readonly Case[] = [
   const shared = { graph, batch: 4, epsilon: 0.1 };
   const replicas = 1 + ((i + Math.floor(i / 2)) % 2);
   const smoothing = i % 3 === 0 ? 0.1 : 0;
-  const options = `replicas ${replicas}, smoothing ${smoothing}`;
-  return { ...shared, name: `${name}, ${options}`, replicas, smoothing };
+  const mixed = i % 4 === 1;
+  const options = `replicas ${replicas}, smoothing ${smoothing}${mixed ? ', mixed' : ''}`;
+  return { ...shared, name: `${name}, ${options}`, replicas, smoothing, mixed };
 });
 
 describe.each(networks.map((trial) => [trial.name, trial] as const))('%s', (_, trial) => {
@@ -94,7 +95,7 @@ describe.each(networks.map((trial) => [trial.name, trial] as const))('%s', (_, t
     const gradients = model.gradients.slice();
     const images = inputs.images.slice();
     const loss = () => {
-      executor.setBatch(images, inputs.labels, plan.batch);
+      executor.setBatch(images, inputs.labels, plan.batch, inputs.mix);
       executor.forward({ oldWeight });
       return executor.loss();
     };

@@ -3,7 +3,7 @@
  */
 import { expect } from 'vitest';
 import { type RandomStream, stream } from '../../src/core/random.ts';
-import type { KernelSet, ModelArrays, RealArray } from '../../src/kernels/contract.ts';
+import type { BatchMix, KernelSet, ModelArrays, RealArray } from '../../src/kernels/contract.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { ActivationStorage, MaxPoolStep, Plan, Tensor } from '../../src/plan/plan.ts';
 import type { Graph, Shape } from '../../src/spec/graph.ts';
@@ -17,6 +17,8 @@ export interface Case {
   readonly batch: number;
   readonly replicas?: number;
   readonly smoothing?: number;
+  /** Every image has a second class. */
+  readonly mixed?: boolean;
   /** Batch-norm ε; larger where scale invariance would make a gradient vanish. */
   readonly epsilon?: number;
 }
@@ -37,6 +39,7 @@ export interface Inputs {
   readonly state: Float64Array;
   readonly images: Float64Array;
   readonly labels: Int32Array;
+  readonly mix?: BatchMix;
   /** Gradient of the output, used where the graph has no loss. */
   readonly dOutput: Float64Array;
 }
@@ -90,6 +93,15 @@ function drawOnce(trial: Case, random: RandomStream): Inputs {
     images: normal(batch * elements(graph.nodes[0]!.shape)),
     labels: Int32Array.from({ length: batch }, () => random.integer(output.channels)),
     dOutput: normal(batch * elements(output)),
+    ...(trial.mixed && { mix: drawMix(batch, output.channels, random) }),
+  };
+}
+
+/** Weights from 0 to 1, both included, and partners that are the label itself now and then. */
+function drawMix(batch: number, classes: number, random: RandomStream): BatchMix {
+  return {
+    partners: Int32Array.from({ length: batch }, () => random.integer(classes)),
+    weights: Float32Array.from({ length: batch }, (_, i) => (i < 2 ? i : random.uniform())),
   };
 }
 
@@ -165,7 +177,7 @@ export function start(plan: Plan, kernels: KernelSet, inputs: Inputs, count: num
   const executor = kernels.instantiate(plan, model, { poison: true });
   const perImage = inputs.images.length / plan.batch;
   const images = convert(kernels, inputs.images.subarray(0, count * perImage));
-  executor.setBatch(images, inputs.labels.subarray(0, count), count);
+  executor.setBatch(images, inputs.labels.subarray(0, count), count, inputs.mix);
   return { model, executor };
 }
 

@@ -34,6 +34,8 @@ export function harnessCase(
   push(inputs.state);
   push(inputs.images);
   push(inputs.labels);
+  push(inputs.mix?.partners ?? []);
+  push(inputs.mix?.weights ?? []);
   push(training && !hasLoss ? inputs.dOutput : []);
   const expectations: [Source, number, string][] = [
     ['tensor', plan.output, 'output'],
