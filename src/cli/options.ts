@@ -61,7 +61,7 @@ const configFlags: readonly ConfigFlag[] = [
     path: 'data.name',
     kind: 'text',
     group: 'Data',
-    help: 'digits, cifar10, cifar100, folder or synthetic; or the path of a folder of images',
+    help: 'digits, cifar10, cifar100, svhn, mnist, fashion-mnist, imagenet, synthetic; or the path of a folder or packed file',
   },
   {
     flags: '--data-dir <dir>',
@@ -162,6 +162,27 @@ const configFlags: readonly ConfigFlag[] = [
     kind: 'number',
     group: 'Training',
     help: 'label smoothing',
+  },
+  {
+    flags: '--cutout <pixels>',
+    path: 'augment.cutout',
+    kind: 'number',
+    group: 'Training',
+    help: 'blank a square of so many pixels at random',
+  },
+  {
+    flags: '--mixup <alpha>',
+    path: 'augment.mixup',
+    kind: 'number',
+    group: 'Training',
+    help: 'blend pairs of images and their labels, by Beta(α, α)',
+  },
+  {
+    flags: '--cutmix <alpha>',
+    path: 'augment.cutmix',
+    kind: 'number',
+    group: 'Training',
+    help: 'paste a part of one image into another, and so their labels',
   },
   {
     flags: '--replicas <n>',
@@ -337,7 +358,7 @@ export const sharedOptions = {
   recipe: () =>
     new Option(
       '--recipe <name>',
-      'default values: paper-cifar, digits or folder (default: by --data)',
+      'default values: paper-cifar, paper-svhn, paper-imagenet, digits, folder, … (default: by --data)',
     ),
   config: () => new Option('--config <file>', 'values from a JSON or YAML file'),
   set: () =>

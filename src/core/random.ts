@@ -16,6 +16,29 @@ export interface RandomStream {
   normal(): number;
 }
 
+/**
+ * Beta(α, α), α > 0, as X / (X + Y) of two Gamma(α) variables; so small an α that both are 0 gives 0 or 1.
+ * @source Marsaglia and Tsang, "A simple method for generating gamma variables", 2000
+ */
+export function symmetricBeta(random: RandomStream, alpha: number): number {
+  const x = gamma(random, alpha);
+  const y = gamma(random, alpha);
+  return x + y > 0 ? x / (x + y) : random.integer(2);
+}
+
+function gamma(random: RandomStream, shape: number): number {
+  // Gamma(α) = Gamma(α + 1) · U^(1/α) for α < 1.
+  if (shape < 1) return gamma(random, shape + 1) * random.uniform() ** (1 / shape);
+  const d = shape - 1 / 3;
+  for (;;) {
+    const normal = random.normal();
+    const v = (1 + normal / Math.sqrt(9 * d)) ** 3;
+    if (v > 0 && Math.log(1 - random.uniform()) < normal ** 2 / 2 + d - d * v + d * Math.log(v)) {
+      return d * v;
+    }
+  }
+}
+
 /** Opens the stream `name` of `seed` (any safe integer); `indices` extend the name, e.g. epoch and image. */
 export function stream(seed: number, name: string, ...indices: readonly number[]): RandomStream {
   let hash = 0x811c9dc5;

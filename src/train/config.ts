@@ -185,6 +185,30 @@ const runConfigSchema = v.strictObject({
     pad: integer(0, 4096),
     /** Mirror left and right at random. */
     mirror: flag,
+    /** Side in pixels of a square that is blanked at random; 0 for none. */
+    cutout: v.optional(integer(0, 4096), 0),
+    /** α of mixup and of cutmix; 0 for none, both are drawn in turns. */
+    mixup: v.optional(real(0), 0),
+    cutmix: v.optional(real(0), 0),
+    /** imagenet: crops at a random scale and form of images resized to `shortSide`; null for the centre. */
+    resizedCrop: v.optional(
+      v.nullable(
+        v.strictObject({
+          shortSide: integer(1),
+          minScale: positive,
+          maxScale: positive,
+          aspect: real(0, 1, true),
+        }),
+      ),
+      null,
+    ),
+    /** imagenet: largest shifts of hue (of 180), saturation and lightness (of 255); null for none. */
+    color: v.optional(
+      v.nullable(
+        v.strictObject({ hue: real(0, 180), saturation: real(0, 255), lightness: real(0, 255) }),
+      ),
+      null,
+    ),
   }),
   seed: integer(0),
   /** 0 for all cores. */

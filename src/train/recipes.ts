@@ -137,7 +137,13 @@ const paperImagenet = {
   testBatchSize: 100,
   schedule: { ...paperCifar.schedule, milestones: [30 / 95, 60 / 95, 90 / 95] },
   replicas: 8,
-  augment: { pad: 0, mirror: true },
+  augment: {
+    pad: 0,
+    mirror: true,
+    // authors' code: short side 480, scale 0.533 … 1, aspect 0.25, HSL 36, 50, 50
+    resizedCrop: { shortSide: 480, minScale: 0.533, maxScale: 1, aspect: 0.25 },
+    color: { hue: 36, saturation: 50, lightness: 50 },
+  },
 } as const;
 
 /** Every recipe: what it is for, in a sentence, and its values. */

@@ -88,7 +88,15 @@ export function hashConfig(config: RunConfig): string {
 }
 
 /** Keys that older configurations lack, at the values that mean what was done then. */
-const addedLater: Readonly<Record<string, unknown>> = { statistics: null, split: 'official' };
+const addedLater: Readonly<Record<string, unknown>> = {
+  statistics: null,
+  split: 'official',
+  cutout: 0,
+  mixup: 0,
+  cutmix: 0,
+  resizedCrop: null,
+  color: null,
+};
 
 const indifferent: ReadonlySet<string> = new Set([
   'recipe',

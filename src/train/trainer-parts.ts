@@ -100,13 +100,19 @@ export function openTrainingBatches(
     batchSize,
     order: 'shuffled',
     seed,
-    augment: augment.pad === 0 && !augment.mirror ? null : augment,
+    augment: isPlain(augment) ? null : augment,
     statistics,
     firstEpoch,
     firstStep: isEpochDone ? 0 : state.stepInEpoch,
     stepsPerEpoch,
     epochs,
   });
+}
+
+/** Whether images are only normalised. */
+function isPlain({ mirror, pad, cutout, mixup, cutmix, resizedCrop, color }: RunConfig['augment']) {
+  const amounts = [pad, cutout, mixup, cutmix];
+  return !mirror && amounts.every((n) => n === 0) && resizedCrop === null && color === null;
 }
 
 /** For a run whose last step is done. */

@@ -92,11 +92,11 @@ function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefine
   const { state, session } = progress;
   const began = performance.now();
   const waitedBefore = source.waitedMs;
-  const { epoch, step, images, labels, count } = source.next();
+  const { epoch, step, images, labels, count, mix } = source.next();
   if (epoch !== state.epoch || step !== state.stepInEpoch) {
     throw internalError(`batch ${epoch}/${step} came for step ${state.epoch}/${state.stepInEpoch}`);
   }
-  executor.setBatch(images, labels, count);
+  executor.setBatch(images, labels, count, mix);
   executor.forward({ oldWeight: oldWeightAt(config.bn, state.step) });
   const loss = executor.loss();
   if (!Number.isFinite(loss)) throw diverged(parts, progress, 'the loss', loss);

@@ -1,19 +1,31 @@
 /**
- * Normalisation and augmentation of one image. What is random is chosen first, as plain data; applying it is
- * pure. Letters: C channels, H height, W width; P padding.
+ * Normalisation and augmentation of one image of pixels. What is random is chosen first, as plain data; applying it
+ * is pure. Letters: C channels, H height, W width; P padding.
  * @source the authors' CIFAR recipe: pad 4, random 32×32 crop, random mirror (their fusenet README).
  * Differs: they pad with the rounded mean colour, which is almost 0 after normalisation; here it is 0.
  */
 
 import type { RandomStream } from '../../core/random.ts';
 import type { ChannelStatistics, ImageSet } from '../dataset.ts';
+import type { ColorSpec } from './color.ts';
+import type { ResizedCropSpec } from './resized-crop.ts';
 
-/** Which augmentations are drawn. */
+/** Which augmentations are drawn; what is left out is off. */
 export interface AugmentSpec {
   /** P: pad each side by P pixels, then crop back to H×W at a random place; 0 for none. */
   readonly pad: number;
   /** Mirror left to right with probability 1/2. */
   readonly mirror: boolean;
+  /** Side in pixels of a square that is blanked at a random place; 0 for none. */
+  readonly cutout?: number | undefined;
+  /** α of mixup: two images are blended by λ ~ Beta(α, α); 0 for none. */
+  readonly mixup?: number | undefined;
+  /** α of cutmix: a rectangle of area 1 − λ, λ ~ Beta(α, α), comes from another image; 0 for none. */
+  readonly cutmix?: number | undefined;
+  /** Of images that are decoded when needed: crop at a random scale and form. */
+  readonly resizedCrop?: ResizedCropSpec | null | undefined;
+  /** Of images that are decoded when needed: shift the colours. */
+  readonly color?: ColorSpec | null | undefined;
 }
 
 /** One draw: out[y][x] = in[y + dy][x + dx], mirrored afterwards when `flip`. dx and dy are −P…P. */

@@ -14,6 +14,8 @@ import {
   noAugmentation,
   normalisationTable,
 } from './augment.ts';
+import { applyCutout, chooseCutout } from './cutout.ts';
+import { isMixing, mixBatch } from './mixing.ts';
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */
 export interface BatchRecipe {
@@ -47,6 +49,9 @@ export interface BatchArrays {
   readonly labels: Int32Array;
   /** Index in the set of each image. */
   readonly indices: Int32Array;
+  /** Label of what each image is mixed with, and what its own label weighs; its own and 1 without mixing. */
+  readonly partners: Int32Array;
+  readonly weights: Float32Array;
 }
 
 /** What the batches of one epoch share. */
@@ -70,6 +75,8 @@ export function allocateBatch({ set, batchSize }: BatchRecipe): BatchArrays {
     images: new Float32Array(batchSize * imageBytes(set)),
     labels: new Int32Array(batchSize),
     indices: new Int32Array(batchSize),
+    partners: new Int32Array(batchSize),
+    weights: new Float32Array(batchSize),
   };
 }
 
@@ -115,7 +122,54 @@ export function fillBatch(
     out.labels[i] = set.labels[index]!;
     out.indices[i] = index;
   }
+  finishBatch(out, recipe, epoch, count);
   return count;
+}
+
+/** What is done to a batch of `count` filled images, of pixels or decoded ones: cutout and mixing. */
+export function finishBatch(
+  out: BatchArrays,
+  { set, augment, seed }: BatchRecipe,
+  epoch: number,
+  count: number,
+): void {
+  const size = imageBytes(set);
+  const { cutout = 0 } = augment ?? {};
+  for (let i = 0; i < count && cutout > 0; i++) {
+    const random = stream(seed, 'cutout', epoch, out.indices[i]!);
+    applyCutout(out.images, i * size, set, chooseCutout(cutout, set, random));
+  }
+  out.partners.set(out.labels);
+  out.weights.fill(1);
+  if (isMixing(augment)) mixBatch({ out, shape: set, spec: augment, seed, epoch, count });
+}
+
+function checkAugment(augment: AugmentSpec, set: AnyImageSet): void {
+  for (const name of ['pad', 'cutout'] as const) {
+    const { [name]: pixels = 0 } = augment;
+    if (Number.isInteger(pixels) && pixels >= 0) continue;
+    const rule = 'must be a whole number of pixels from 0';
+    throw usageError({ path: `batches.augment.${name}`, rule, got: String(pixels) });
+  }
+  for (const name of ['mixup', 'cutmix'] as const) {
+    const { [name]: alpha = 0 } = augment;
+    if (Number.isFinite(alpha) && alpha >= 0) continue;
+    const rule = 'must be a number of at least 0';
+    throw usageError({ path: `batches.augment.${name}`, rule, got: String(alpha) });
+  }
+  const isEncoded = 'encoded' in set;
+  const misplaced = isEncoded
+    ? augment.pad > 0 && 'pad'
+    : (['resizedCrop', 'color'] as const).find((name) => augment[name]);
+  if (!misplaced) return;
+  throw usageError({
+    path: `augment.${misplaced}`,
+    rule: isEncoded
+      ? 'must be 0 for images that are decoded when needed'
+      : 'is only for images that are decoded when needed (imagenet)',
+    got: JSON.stringify(augment[misplaced]),
+    hint: isEncoded ? 'augment.resizedCrop crops them' : 'augment.pad crops others',
+  });
 }
 
 /** Refuses a recipe that has no meaning. Throws usage errors whose path begins with `batches`. */
@@ -127,10 +181,7 @@ export function checkRecipe({ set, batchSize, augment, statistics }: BatchRecipe
     const rule = 'must be a whole number from 1';
     throw usageError({ path: 'batches.batchSize', rule, got: String(batchSize) });
   }
-  if (augment !== null && !(Number.isInteger(augment.pad) && augment.pad >= 0)) {
-    const rule = 'must be a whole number of pixels from 0';
-    throw usageError({ path: 'batches.augment.pad', rule, got: String(augment.pad) });
-  }
+  if (augment !== null) checkAugment(augment, set);
   for (const name of ['mean', 'std'] as const) {
     if (statistics[name].length === set.channels) continue;
     throw usageError({

@@ -2,7 +2,7 @@
  * A ring of batch slots in shared memory, with one or several producers and one consumer in threads of their own.
  * All sides are synchronous and block on Atomics.wait. Knows nothing of what is in a batch.
  *
- * Memory: control words, the text of an error, then for each slot its images, labels and indices.
+ * Memory: control words, the text of an error, then for each slot its images, labels, indices, partners and weights.
  */
 
 import { type ErrorKind, IgcError } from '../../core/errors.ts';
@@ -46,6 +46,8 @@ export function openSlots(ring: BatchRing): readonly BatchArrays[] {
       images: new Float32Array(memory, images, batchSize * imageSize),
       labels: new Int32Array(memory, labels, batchSize),
       indices: new Int32Array(memory, labels + 4 * batchSize, batchSize),
+      partners: new Int32Array(memory, labels + 8 * batchSize, batchSize),
+      weights: new Float32Array(memory, labels + 12 * batchSize, batchSize),
     };
   });
 }
@@ -108,7 +110,7 @@ function wakeBoth(control: Int32Array): void {
 }
 
 function slotBytes({ batchSize, imageSize }: Omit<BatchRing, 'memory'>): number {
-  return 64 * Math.ceil((4 * batchSize * (imageSize + 2)) / 64);
+  return 64 * Math.ceil((4 * batchSize * (imageSize + 4)) / 64);
 }
 
 function controlOf({ memory }: BatchRing): Int32Array {

@@ -11,6 +11,7 @@ import { imageBytes, sendSet } from '../image-set.ts';
 import { type BatchRecipe, checkRecipe, countBatches, isDecoded } from './batch-content.ts';
 import type { BatchRange, ProducerTask } from './batch-producer.ts';
 import { awaitBatch, type BatchRing, endRing, makeRing, openSlots, release } from './batch-ring.ts';
+import { isMixing } from './mixing.ts';
 
 /** Which batches, from where to where, and how they are made ahead. */
 export interface BatchRequest extends BatchRecipe, BatchRange {
@@ -35,6 +36,8 @@ export interface Batch {
   readonly labels: Int32Array;
   /** Index in the set of each image. */
   readonly indices: Int32Array;
+  /** With mixup or cutmix: the other label of each image, and what its own weighs. */
+  readonly mix?: { readonly partners: Int32Array; readonly weights: Float32Array };
 }
 
 /** Batches in order. Close it in every case, or its threads live until the process ends. */
@@ -96,6 +99,7 @@ function makeSource(
 ): BatchSource {
   const { set, batchSize, stepsPerEpoch, epochs, patienceMs = 60_000 } = request;
   const views = openSlots(ring);
+  const mixes = isMixing(request.augment);
   let { firstEpoch: epoch, firstStep: step } = request;
   let batch = 0;
   let waitedMs = 0;
@@ -112,7 +116,7 @@ function makeSource(
       waitedMs += performance.now() - began;
       if (!isThere) throw internalError(`the batch producer was silent for ${patienceMs} ms`);
       isHolding = true;
-      const { images, labels, indices } = views[batch++ % ring.slots]!;
+      const { images, labels, indices, partners, weights } = views[batch++ % ring.slots]!;
       const count = Math.min(batchSize, set.count - step * batchSize);
       const result: Batch = {
         epoch,
@@ -121,6 +125,9 @@ function makeSource(
         images: images.subarray(0, count * ring.imageSize),
         labels: labels.subarray(0, count),
         indices: indices.subarray(0, count),
+        ...(mixes && {
+          mix: { partners: partners.subarray(0, count), weights: weights.subarray(0, count) },
+        }),
       };
       step = (step + 1) % stepsPerEpoch;
       if (step === 0) epoch++;

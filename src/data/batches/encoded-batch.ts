@@ -5,15 +5,16 @@
 
 import { stream } from '../../core/random.ts';
 import { forEachBounded } from '../bounded.ts';
-import type { EncodedSet } from '../dataset.ts';
 import { imageBytes } from '../image-set.ts';
-import { centrePixels } from '../images/encoded-images.ts';
+import { decodeEncoded } from '../images/encoded-images.ts';
 import {
   type BatchArrays,
   batchSpan,
   type EncodedRecipe,
   type EpochOrder,
+  finishBatch,
 } from './batch-content.ts';
+import { applyResizedCrop, chooseResizedCrop } from './resized-crop.ts';
 
 /** Images in decoding at once: more than the threads of Node's pool, so that it is busy while files are read. */
 const decodedAtOnce = 6;
@@ -22,32 +23,24 @@ const decodedAtOnce = 6;
 export async function fillEncodedBatch(
   out: BatchArrays,
   recipe: EncodedRecipe,
-  { epoch, order, table }: EpochOrder,
+  { epoch, order }: EpochOrder,
   step: number,
 ): Promise<number> {
-  const { set, seed } = recipe;
-  const size = imageBytes(set);
+  const { set, seed, augment, statistics } = recipe;
+  const { height, width } = set;
+  const { mirror = false, resizedCrop = null, color = null } = augment ?? {};
+  const choice = { crop: resizedCrop, mirror, color };
   const { first, count } = batchSpan(recipe, step);
   await forEachBounded(count, decodedAtOnce, async (i) => {
     const index = order[first + i]!;
-    void stream(seed, 'augment', epoch, index);
-    const pixels = await centrePixels(set, index);
-    normalisePixels(out.images, i * size, pixels, set, table);
+    const image = await decodeEncoded(set, index);
+    const random = stream(seed, 'augment', epoch, index);
+    const crop = chooseResizedCrop(choice, image, set, random);
+    const at = i * imageBytes(set);
+    applyResizedCrop({ out: out.images, at, height, width, statistics }, image, crop);
     out.labels[i] = set.labels[index]!;
     out.indices[i] = index;
   });
+  finishBatch(out, recipe, epoch, count);
   return count;
-}
-
-function normalisePixels(
-  out: Float32Array,
-  at: number,
-  pixels: Uint8Array,
-  { channels, height, width }: EncodedSet,
-  table: Float32Array,
-): void {
-  const area = height * width;
-  for (let c = 0, i = 0; c < channels; c++) {
-    for (const end = (c + 1) * area; i < end; i++) out[at + i] = table[c * 256 + pixels[i]!]!;
-  }
 }

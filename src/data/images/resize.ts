@@ -1,7 +1,7 @@
 /**
- * Brings a decoded image to a network's size: aspect-preserving resize that covers the target, centre crop,
- * planar bytes. Pure arithmetic and the only resize there is, so that every decoder and platform
- * feeds a network the same pixels. Letters: C channels, H height, W width.
+ * Brings a decoded image to a network's size: any rectangle of it is resampled to the target. Pure arithmetic and
+ * the only resize there is, so that every decoder and platform feeds a network the same pixels.
+ * Letters: C channels, H height, W width.
  */
 
 import type { RgbImage } from './rgb-image.ts';
@@ -13,93 +13,155 @@ export interface ImageShape {
   readonly width: number;
 }
 
-/** For one axis: output i = Σ_k weight[k] · input[first[i] + k], k < length. */
+/** Which rectangle of an image becomes the target, in its pixels: target pixel (x, y) begins at left + x·stepX, top + y·stepY. */
+export interface Sampling {
+  readonly left: number;
+  readonly top: number;
+  readonly stepX: number;
+  readonly stepY: number;
+}
+
+/** For one axis: output i = Σ_k weights[offset[i] + k] · input[first[i] + k], k < length[i]. */
 interface Taps {
   readonly first: Int32Array;
-  readonly weights: readonly Float32Array[];
+  readonly length: Int32Array;
+  readonly offset: Int32Array;
+  readonly weights: Float32Array;
 }
 
 /**
- * The image as C×H×W bytes. A triangle filter as wide as the reduction (Pillow's and torchvision's antialiased
- * "bilinear"), in the stored gamma; grey = 0.299 R + 0.587 G + 0.114 B (BT.601). With a `share` below 1 the image is
- * made larger than the target by 1 / share and the centre kept: 224 / 256 resizes to 256 and crops 224.
+ * The image as C×H×W bytes: the largest centred rectangle of the target's form. A triangle filter as wide as the
+ * reduction (Pillow's and torchvision's antialiased "bilinear"), in the stored gamma;
+ * grey = 0.299 R + 0.587 G + 0.114 B (BT.601). With a `share` below 1, that share of the rectangle's sides:
+ * 224 / 256 is a resize to 256 and a crop of 224.
  *
  * Differs: torchvision rounds the resized size to whole pixels before it crops; here the crop is exact.
  */
 export function resizeToCover(image: RgbImage, shape: ImageShape, share = 1): Uint8Array {
-  const scale = share * Math.min(image.width / shape.width, image.height / shape.height);
-  const columns = makeTaps(image.width, shape.width, scale);
-  const rows = makeTaps(image.height, shape.height, scale);
   const out = new Uint8Array(shape.channels * shape.height * shape.width);
-  const row = new Float32Array(image.width * 3);
-  const rgb = new Float32Array(3);
-  for (let y = 0; y < shape.height; y++) {
-    blendRows(row, image, rows.first[y]!, rows.weights[y]!);
-    for (let x = 0; x < shape.width; x++) {
-      blendColumns(rgb, row, columns.first[x]!, columns.weights[x]!);
-      writePixel(out, shape, y * shape.width + x, rgb);
-    }
-  }
+  resample(image, coverSampling(image, shape, share), shape, (y, row) => {
+    writeRow(out, shape, y, row);
+  });
   return out;
 }
 
-/** Taps of `target` outputs, `scale` inputs apart, centred on an axis of `source` inputs. */
-function makeTaps(source: number, target: number, scale: number): Taps {
-  const start = (source - target * scale) / 2;
-  const support = Math.max(1, scale);
-  const first = new Int32Array(target);
-  const weights: Float32Array[] = [];
-  for (let i = 0; i < target; i++) {
-    const centre = start + (i + 0.5) * scale;
-    const from = Math.max(0, Math.floor(centre - support + 0.5));
-    const to = Math.min(source, Math.max(from + 1, Math.floor(centre + support + 0.5)));
-    const raw = Array.from({ length: to - from }, (_, k) =>
-      Math.max(0, 1 - Math.abs(from + k + 0.5 - centre) / support),
-    );
-    const sum = raw.reduce((total, weight) => total + weight, 0);
-    first[i] = from;
-    weights.push(Float32Array.from(raw, (weight) => weight / sum));
-  }
-  return { first, weights };
+/** The centred rectangle of `resizeToCover`. */
+export function coverSampling(
+  image: Pick<RgbImage, 'width' | 'height'>,
+  { height, width }: Pick<ImageShape, 'width' | 'height'>,
+  share = 1,
+): Sampling {
+  const step = share * Math.min(image.width / width, image.height / height);
+  const left = (image.width - width * step) / 2;
+  return { left, top: (image.height - height * step) / 2, stepX: step, stepY: step };
 }
 
-function blendRows(row: Float32Array, image: RgbImage, first: number, weights: Float32Array): void {
-  const { pixels } = image;
-  const length = row.length;
-  row.fill(0);
-  for (let k = 0; k < weights.length; k++) {
-    const weight = weights[k]!;
-    const at = (first + k) * length;
-    for (let i = 0; i < length; i++) row[i]! += weight * pixels[at + i]!;
+/**
+ * Resamples a rectangle row by row: `useRow(y, row)` gets the W·3 values (0…255) of target row y, which are valid until
+ * it returns. Beyond the image's border its outermost pixels weigh more.
+ */
+export function resample(
+  image: RgbImage,
+  { left, top, stepX, stepY }: Sampling,
+  { height, width }: Pick<ImageShape, 'width' | 'height'>,
+  useRow: (y: number, row: Float32Array) => void,
+): void {
+  const columns = makeTaps(image.width, width, left, stepX);
+  const rows = makeTaps(image.height, height, top, stepY);
+  const from = 3 * columns.first[0]!;
+  const to = 3 * (columns.first[width - 1]! + columns.length[width - 1]!);
+  const blended = new Float32Array(image.width * 3);
+  const row = new Float32Array(width * 3);
+  for (let y = 0; y < height; y++) {
+    blendRows(blended, image, rows, y, from, to);
+    blendColumns(row, blended, columns);
+    useRow(y, row);
+  }
+}
+
+/** Taps of `target` outputs, `step` inputs apart from `start` on, on an axis of `source` inputs. */
+function makeTaps(source: number, target: number, start: number, step: number): Taps {
+  const support = Math.max(1, step);
+  const first = new Int32Array(target);
+  const length = new Int32Array(target);
+  const offset = new Int32Array(target);
+  const weights = new Float32Array(target * (Math.ceil(2 * support) + 2));
+  const raw = new Float64Array(Math.ceil(2 * support) + 2);
+  for (let i = 0, at = 0; i < target; i++) {
+    const centre = start + (i + 0.5) * step;
+    const from = Math.min(source - 1, Math.max(0, Math.floor(centre - support + 0.5)));
+    const to = Math.min(source, Math.max(from + 1, Math.floor(centre + support + 0.5)));
+    let sum = 0;
+    for (let k = 0; k < to - from; k++) {
+      raw[k] = Math.max(0, 1 - Math.abs(from + k + 0.5 - centre) / support);
+      sum += raw[k]!;
+    }
+    first[i] = from;
+    length[i] = to - from;
+    offset[i] = at;
+    for (let k = 0; k < to - from; k++) weights[at++] = raw[k]! / sum;
+  }
+  return { first, length, offset, weights };
+}
+
+/** blended[from … to) ← Σ_k weight_k · row first + k of the image. */
+function blendRows(
+  blended: Float32Array,
+  { pixels, width }: RgbImage,
+  { first, length, offset, weights }: Taps,
+  y: number,
+  from: number,
+  to: number,
+): void {
+  const stride = width * 3;
+  const taps = length[y]!;
+  let at = first[y]! * stride;
+  const weight = weights[offset[y]!]!;
+  for (let i = from; i < to; i++) blended[i] = weight * pixels[at + i]!;
+  for (let k = 1; k < taps; k++) {
+    at += stride;
+    const more = weights[offset[y]! + k]!;
+    if (more !== 0) for (let i = from; i < to; i++) blended[i]! += more * pixels[at + i]!;
   }
 }
 
 function blendColumns(
-  rgb: Float32Array,
   row: Float32Array,
-  first: number,
-  weights: Float32Array,
+  blended: Float32Array,
+  { first, length, offset, weights }: Taps,
 ): void {
-  let red = 0;
-  let green = 0;
-  let blue = 0;
-  for (let k = 0; k < weights.length; k++) {
-    const weight = weights[k]!;
-    const at = (first + k) * 3;
-    red += weight * row[at]!;
-    green += weight * row[at + 1]!;
-    blue += weight * row[at + 2]!;
+  for (let x = 0; x < first.length; x++) {
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    let at = first[x]! * 3;
+    const begin = offset[x]!;
+    const end = begin + length[x]!;
+    for (let k = begin; k < end; k++, at += 3) {
+      const weight = weights[k]!;
+      red += weight * blended[at]!;
+      green += weight * blended[at + 1]!;
+      blue += weight * blended[at + 2]!;
+    }
+    row[3 * x] = red;
+    row[3 * x + 1] = green;
+    row[3 * x + 2] = blue;
   }
-  rgb[0] = red;
-  rgb[1] = green;
-  rgb[2] = blue;
 }
 
-function writePixel(out: Uint8Array, shape: ImageShape, at: number, rgb: Float32Array): void {
-  const area = shape.height * shape.width;
-  if (shape.channels === 1) {
-    out[at] = Math.round(0.299 * rgb[0]! + 0.587 * rgb[1]! + 0.114 * rgb[2]!); // BT.601
-    return;
+/** Rounds a row of target pixels into the planar bytes. */
+function writeRow(out: Uint8Array, shape: ImageShape, y: number, row: Float32Array): void {
+  const { channels, height, width } = shape;
+  const area = height * width;
+  for (let x = 0; x < width; x++) {
+    const [red, green, blue] = [row[3 * x]!, row[3 * x + 1]!, row[3 * x + 2]!];
+    const at = y * width + x;
+    if (channels === 1) {
+      out[at] = Math.round(0.299 * red + 0.587 * green + 0.114 * blue); // BT.601
+      continue;
+    }
+    out[at] = Math.round(red);
+    out[area + at] = Math.round(green);
+    out[2 * area + at] = Math.round(blue);
   }
-  for (let c = 0; c < 3; c++) out[c * area + at] = Math.round(rgb[c]!);
 }

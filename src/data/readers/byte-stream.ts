@@ -82,6 +82,7 @@ function openPieces({ file, packing, start, end }: ByteSource): {
   readonly pieces: AsyncIterable<Buffer>;
   readonly close: () => void;
 } {
+  if (end !== undefined && end <= (start ?? 0)) return { pieces: nothing(), close: () => {} };
   const range = { start: start ?? 0, ...(end !== undefined && { end: end - 1 }) };
   const bytes = createReadStream(file, { ...range, highWaterMark: pieceBytes });
   if (packing === 'plain') return { pieces: bytes, close: () => bytes.destroy() };
@@ -94,6 +95,8 @@ function openPieces({ file, packing, start, end }: ByteSource): {
   };
   return { pieces: unpack, close };
 }
+
+async function* nothing(): AsyncGenerator<Buffer> {}
 
 /** Errors of zlib are the file's, others the system's. */
 function streamError({ file, packing }: ByteSource, offset: number, cause: unknown): unknown {

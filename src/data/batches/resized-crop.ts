@@ -1,0 +1,104 @@
+/**
+ * ImageNet's augmentation of one decoded image: a crop at a random scale and form, mirrored and with shifted colours.
+ * Chosen first, as plain data; applying is pure. Letters: H height and W width of the crop.
+ * @source the authors' train_imagenet.py, MXNet's default augmenter (image_aug_default.cc)
+ */
+
+import type { RandomStream } from '../../core/random.ts';
+import type { ChannelStatistics } from '../dataset.ts';
+import { cropShare } from '../images/encoded-images.ts';
+import { coverSampling, resample, type Sampling } from '../images/resize.ts';
+import type { RgbImage } from '../images/rgb-image.ts';
+import { type ColorShift, type ColorSpec, chooseColor, shiftColors } from './color.ts';
+
+/** How crops are drawn. */
+export interface ResizedCropSpec {
+  /** The image is first resized so that its shorter side has so many pixels, */
+  readonly shortSide: number;
+  /** then by a scale s ~ U(minScale, maxScale), */
+  readonly minScale: number;
+  readonly maxScale: number;
+  /** and in form by r ~ U(1 − aspect, 1 + aspect): heights by 2s / (1 + r), widths by r times that. */
+  readonly aspect: number;
+}
+
+/** One draw. */
+export interface ResizedCrop extends Sampling {
+  readonly flip: boolean;
+  /** Null leaves the colours as they are. */
+  readonly color: ColorShift | null;
+}
+
+/** What is drawn; without `crop` the centre is taken, as in evaluation. */
+export interface CropChoice {
+  readonly crop: ResizedCropSpec | null;
+  readonly mirror: boolean;
+  readonly color: ColorSpec | null;
+}
+
+/**
+ * Draws a crop of H×W target pixels from an image: with f = shortSide / min(width, height), a pixel of the target is
+ * 1 / (f·r·2s/(1+r)) pixels of the image wide and 1 / (f·2s/(1+r)) high, and the rectangle lies anywhere in it.
+ *
+ * Differs: MXNet pads an image that has become smaller than the crop; here the rectangle is made as small as the image.
+ */
+export function chooseResizedCrop(
+  { crop, mirror, color }: CropChoice,
+  image: Pick<RgbImage, 'width' | 'height'>,
+  target: { readonly height: number; readonly width: number },
+  random: RandomStream,
+): ResizedCrop {
+  const sampling = crop
+    ? drawSampling(crop, image, target, random)
+    : coverSampling(image, target, cropShare);
+  const flip = random.bits() < 2 ** 31 && mirror;
+  return { ...sampling, flip, color: color && chooseColor(color, random) };
+}
+
+function drawSampling(
+  { shortSide, minScale, maxScale, aspect }: ResizedCropSpec,
+  image: Pick<RgbImage, 'width' | 'height'>,
+  target: { readonly height: number; readonly width: number },
+  random: RandomStream,
+): Sampling {
+  const scale = minScale + random.uniform() * (maxScale - minScale);
+  const form = 1 - aspect + random.uniform() * 2 * aspect;
+  const vertical = ((2 * scale) / (1 + form)) * (shortSide / Math.min(image.width, image.height));
+  const stepX = Math.min(image.width / target.width, 1 / (form * vertical));
+  const stepY = Math.min(image.height / target.height, 1 / vertical);
+  const left = random.uniform() * (image.width - stepX * target.width);
+  const top = random.uniform() * (image.height - stepY * target.height);
+  return { left, top, stepX, stepY };
+}
+
+/** Where an image is written, and how it is normalised. */
+export interface CropOutput {
+  readonly out: Float32Array;
+  readonly at: number;
+  readonly height: number;
+  readonly width: number;
+  readonly statistics: ChannelStatistics;
+}
+
+/** Writes the crop as 3×H×W normalised values to out[at …): (v/255 − mean) / std. */
+export function applyResizedCrop(
+  { out, at, height, width, statistics }: CropOutput,
+  image: RgbImage,
+  crop: ResizedCrop,
+): void {
+  const area = height * width;
+  const scale = statistics.std.map((std) => 1 / (255 * (std > 0 ? std : 1)));
+  const shift = statistics.mean.map((mean, c) => mean * 255 * scale[c]!);
+  const [redScale, greenScale, blueScale] = [scale[0]!, scale[1]!, scale[2]!];
+  const [redShift, greenShift, blueShift] = [shift[0]!, shift[1]!, shift[2]!];
+  const step = crop.flip ? -1 : 1;
+  resample(image, crop, { height, width }, (y, row) => {
+    if (crop.color !== null) shiftColors(row, crop.color);
+    let to = at + y * width + (crop.flip ? width - 1 : 0);
+    for (let x = 0; x < row.length; x += 3, to += step) {
+      out[to] = row[x]! * redScale - redShift;
+      out[to + area] = row[x + 1]! * greenScale - greenShift;
+      out[to + 2 * area] = row[x + 2]! * blueScale - blueShift;
+    }
+  });
+}
