@@ -1,6 +1,7 @@
 /** `igc data`: looks at data sets, packs them and gets them. */
 import type { Command } from 'commander';
 import { addDataCheck } from './data-check.ts';
+import { addDataGet } from './data-get.ts';
 import { addDataPack } from './data-pack.ts';
 
 /** Adds `data` with its commands. */
@@ -11,4 +12,5 @@ export function dataCommand(program: Command): void {
     .helpCommand(false);
   addDataCheck(data);
   addDataPack(data);
+  addDataGet(data);
 }

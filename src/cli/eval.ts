@@ -1,9 +1,9 @@
 /** `igc eval`: measures a run's network on a split; writes the confusion matrix as CSV, JSON and SVG. */
 import path from 'node:path';
 import { type Command, Option } from 'commander';
+import { makeFolder, replaceFile } from '../core/durable-files.ts';
 import { confusionCsv, confusionSvg } from '../draw/confusion.ts';
 import { textTable } from '../draw/text-table.ts';
-import { makeFolder, replaceFile } from '../train/durable-files.ts';
 import type { RunEvaluation } from '../train/load.ts';
 import {
   addConfigFlags,

@@ -5,8 +5,8 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
+import { findFolder, replaceFolder } from '../core/durable-files.ts';
 import { dataError } from '../core/errors.ts';
-import { findFolder, replaceFolder } from './durable-files.ts';
 import type { Model } from './model.ts';
 import {
   checkVersion,

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
+import { codeOf } from '../core/durable-files.ts';
 import { dataError, IgcError } from '../core/errors.ts';
 import {
   decodeSafetensors,
@@ -15,7 +16,6 @@ import type { KernelSet, RealArray } from '../kernels/contract.ts';
 import { layOutParameters } from '../plan/parameters.ts';
 import { netSpecSchema } from '../spec/net-schema.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
-import { codeOf } from './durable-files.ts';
 import { type Model, makeModel, type NamedSlice, parameterSlices, stateSlices } from './model.ts';
 
 /** Checkpoints of a higher version are refused. */

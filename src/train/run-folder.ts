@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { appendDurably, createFolder, replaceFile } from '../core/durable-files.ts';
 import { dataError, internalError, usageError } from '../core/errors.ts';
 import { findCheckpoint } from './checkpoint.ts';
 import { parseConfig, type RunConfig } from './config.ts';
-import { appendDurably, createFolder, replaceFile } from './durable-files.ts';
 import type { Environment } from './environment.ts';
 import type { MetricsRow, RunSummary } from './events.ts';
 import { networkName } from './network-choice.ts';

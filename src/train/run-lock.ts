@@ -6,8 +6,8 @@
 import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { threadId } from 'node:worker_threads';
+import { codeOf, type FileContent, failAsWriteError, writeDurably } from '../core/durable-files.ts';
 import { complain, IgcError } from '../core/errors.ts';
-import { codeOf, type FileContent, failAsWriteError, writeDurably } from './durable-files.ts';
 
 /** What a lock says about the process that holds it. */
 interface Holder {

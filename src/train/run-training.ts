@@ -3,6 +3,7 @@
  * trains. Blocks its thread for the length of a step; train.ts gives it one of its own.
  */
 import path from 'node:path';
+import { settleFolder } from '../core/durable-files.ts';
 import { dataError } from '../core/errors.ts';
 import type { BatchSource } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
@@ -20,7 +21,6 @@ import {
   type TrainState,
 } from './checkpoint.ts';
 import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.ts';
-import { settleFolder } from './durable-files.ts';
 import { describeEnvironment } from './environment.ts';
 import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
 import { initializeModel } from './model.ts';

@@ -1,10 +1,12 @@
 /** The readers that are fuzzed, each with small sound files; test/slow runs many cases, the fast tests a few. */
 
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { packTar } from 'modern-tar';
 import { IgcError } from '../../src/core/errors.ts';
 import { stream } from '../../src/core/random.ts';
+import { unpackArchive } from '../../src/data/get/unpack.ts';
 import { openPack } from '../../src/data/pack/read-pack.ts';
 import { writePack } from '../../src/data/pack/write-pack.ts';
 import { cifar10Layout, openCifar } from '../../src/data/readers/cifar.ts';
@@ -12,6 +14,7 @@ import { openIdx } from '../../src/data/readers/idx.ts';
 import { openSvhn } from '../../src/data/readers/svhn.ts';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
 import { loadDataset } from '../../src/data/source.ts';
+import { archive, members, sound } from './archives.ts';
 import type { Fuzzing } from './fuzz.ts';
 import { parquetBytes } from './parquet-files.ts';
 import { idx, svhnMat } from './readers.ts';
@@ -62,10 +65,22 @@ export const fuzzedReaders: Readonly<Record<string, Reader>> = {
     const read = async () => loadDataset(await openCifar(cifar10Layout, folder));
     return { file, seeds, read };
   },
+  async archive(folder) {
+    const file = path.join(folder, 'x.tar.gz');
+    const target = path.join(folder, 'in', 'small');
+    const tar = await packTar([...sound]);
+    const read = async () => {
+      await unpackArchive(file, target, members).finally(async () => {
+        const left = await readdir(path.dirname(target)).catch(() => []);
+        const strange = left.filter((name) => name !== 'small');
+        if (strange.length > 0) throw new Error(`left behind: ${strange}`);
+      });
+    };
+    return { file, seeds: [await archive(), gzipSync(tar, { level: 0 })], read };
+  },
   async packed(folder) {
     const file = path.join(folder, 'set.igcpack');
     await writePack(file, openSynthetic({ count: 5, testCount: 2, height: 4, width: 4 }));
-    const { readFile } = await import('node:fs/promises');
     const seed = await readFile(file);
     const read = async () => {
       const { train, test } = await openPack(file);

@@ -17,8 +17,8 @@ import {
   makeFolder,
   replaceFile,
   replaceFolder,
-} from '../../src/train/durable-files.ts';
-import { temporaryFolder } from './small-run.ts';
+} from '../../src/core/durable-files.ts';
+import { temporaryFolder } from '../train/small-run.ts';
 
 /** The call that fails next, and how; calls are counted from 1. */
 const fault = vi.hoisted(() => ({ call: '', at: 0, seen: 0, code: 'ENOSPC' }));

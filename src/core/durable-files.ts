@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { complain, IgcError } from '../core/errors.ts';
+import { complain, IgcError } from './errors.ts';
 
 export interface FileContent {
   readonly name: string;
@@ -155,7 +155,7 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
 }
 
 /** Forces a folder's names to the disk; Windows has no such thing. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return;
   const descriptor = openSync(folder, 'r');
   try {
