@@ -8,13 +8,8 @@ import { errorOf, inMemory, plainPng, put, temporaryFolder } from './fixtures.ts
 describe('openDataset', () => {
   it('opens every format by its name', async () => {
     expect(datasetNames).toEqual([
-      'digits',
-      'cifar10',
-      'cifar100',
-      'folder',
-      'imagenet',
-      'packed',
-      'synthetic',
+      ...['digits', 'cifar10', 'cifar100', 'svhn', 'mnist', 'fashion-mnist'],
+      ...['folder', 'imagenet', 'packed', 'synthetic'],
     ]);
     expect((await openDataset({ name: 'digits', seed: 3 })).name).toBe('digits');
     const synthetic = { classes: 3, height: 6, width: 6 };
@@ -50,7 +45,7 @@ describe('openDataset', () => {
     expect(await errorOf(() => openDataset(request))).toMatchObject({
       kind: 'usage',
       message:
-        'data.valSplit: must be 0 when the folder has train, val and test, got 0.5; val is the validation split already',
+        'data.valSplit: must be 0 when the data set has a validation split, got 0.5; leave it out',
     });
     expect((await openDataset({ ...request, valSplit: 0 })).validation?.count).toBe(1);
   });
@@ -59,13 +54,15 @@ describe('openDataset', () => {
     [{ name: 'cifar' }, 'data.name: unknown data set, got "cifar"; did you mean "cifar10"?'],
     [
       { name: 'toString' },
-      'data.name: unknown data set, got "toString"; known are digits, cifar10, cifar100, folder, synthetic',
+      'data.name: unknown data set, got "toString"; known are digits, cifar10, cifar100, svhn, mnist, fashion-mnist, folder, imagenet, packed, synthetic',
     ],
     [
       { name: 'folder' },
       'data.dir: must name the folder of labelled images, got nothing; give it as data.dir',
     ],
     [{ name: 'digits', dir: 'x' }, 'data.dir: is not an option of digits, got "x"'],
+    [{ name: 'mnist', split: 'paper' }, 'data.split: is not an option of mnist, got "paper"'],
+    [{ name: 'packed' }, 'data.dir: must name the packed file, got nothing; give it as data.dir'],
     [{ name: 'cifar10', skipBad: true }, 'data.skipBad: is not an option of cifar10, got true'],
     [{ name: 'digits', testSplit: 0.1 }, 'data.testSplit: is not an option of digits, got 0.1'],
     [

@@ -2,7 +2,12 @@
  * Named random streams: golden values, so that seeds mean the same for ever, and their statistics.
  */
 import { describe, expect, test } from 'vitest';
-import { type RandomStream, shuffledIndices, stream } from '../../src/core/random.ts';
+import {
+  type RandomStream,
+  shuffledIndices,
+  stream,
+  symmetricBeta,
+} from '../../src/core/random.ts';
 
 const draws = 100_000;
 const many = (draw: () => number, n = draws) => Array.from({ length: n }, draw);
@@ -115,5 +120,25 @@ describe('shuffled indices', () => {
     }
     expect(counts.size).toBe(6);
     for (const count of counts.values()) expect(Math.abs(count - 1000)).toBeLessThan(4 * 29);
+  });
+});
+
+describe('Beta(α, α)', () => {
+  // Of Beta(α, α): mean 1/2, variance 1 / (4(2α + 1)).
+  test.each([0.2, 0.5, 1, 4])('of α=%d has its mean and variance, within [0, 1]', (alpha) => {
+    const random = stream(3, 'beta', 10 * alpha);
+    const values = many(() => symmetricBeta(random, alpha));
+    const variance = 1 / (4 * (2 * alpha + 1));
+    expect(Math.abs(mean(values) - 0.5)).toBeLessThan(fourSigma * Math.sqrt(variance));
+    expect(Math.abs(moment(values, 2) - variance)).toBeLessThan(fourSigma * variance * 2);
+    for (const value of values.slice(0, 20_000)) {
+      if (!(value >= 0 && value <= 1)) throw new Error(`${value}`);
+    }
+  });
+
+  test('of a tiny α is 0 or 1', () => {
+    const random = stream(3, 'tiny beta');
+    const values = many(() => symmetricBeta(random, 1e-4), 200);
+    for (const value of values) expect(Math.min(value, 1 - value)).toBeLessThan(1e-9);
   });
 });

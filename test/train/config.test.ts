@@ -7,6 +7,7 @@ import {
   parseConfig,
   resolveConfig,
 } from '../../src/train/config.ts';
+import { hashConfig } from '../../src/train/run-folder.ts';
 
 const folderData = { name: 'folder', dir: 'x' };
 
@@ -71,9 +72,23 @@ describe('a configuration', () => {
       valSplit: 0.1,
       testSplit: 0.3,
       skipBad: true,
+      split: 'official',
       seed: 5,
       synthetic: undefined,
     });
+  });
+
+  it('has a hash that later keys do not change while they mean nothing', () => {
+    const config = resolveConfig('paper-cifar', { seed: 3 });
+    const old = JSON.parse(JSON.stringify(config));
+    for (const key of ['cutout', 'mixup', 'cutmix', 'resizedCrop', 'color'])
+      delete old.augment[key];
+    for (const key of ['statistics', 'split']) delete old.data[key];
+    // What igcnet 0.1 computed before it knew those keys.
+    expect(hashConfig(old)).toBe(hashConfig(config));
+    expect(hashConfig(parseConfig(old))).toBe(hashConfig(config));
+    const changed = resolveConfig('paper-cifar', { seed: 3, augment: { cutout: 8 } });
+    expect(hashConfig(changed)).not.toBe(hashConfig(config));
   });
 
   it.each<[unknown, string]>([
@@ -128,7 +143,10 @@ describe('a configuration', () => {
     [{ name: 'a/b' }, 'name: must be a folder name without slashes, or null, got "a/b"'],
     [{ name: '..' }, 'name: must be a folder name without slashes, or null, got ".."'],
     [{ output: '' }, 'output: must be a folder name, got ""'],
-    [{ data: { name: 'mnist' } }, 'data.name: must be one of digits, cifar10, cifar100, folder'],
+    [
+      { data: { name: 'stl10' } },
+      'data.name: must be one of digits, cifar10, cifar100, svhn, mnist',
+    ],
     [{ data: { dir: 3 } }, 'data.dir: must be a folder name or null, got 3'],
     [{ data: { name: 'folder' } }, 'data.dir: must name the folder of labelled images'],
     [{ data: { name: 'digits', dir: 'x' } }, 'data.dir: is not an option of digits, got "x"'],

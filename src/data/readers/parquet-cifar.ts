@@ -13,6 +13,7 @@ import type { DatasetSource, ImageChunk, SplitSource } from '../source.ts';
 import { fineLabels } from './cifar100-labels.ts';
 import { type ColumnValue, isReadable, readColumnPages } from './parquet-pages.ts';
 import { unreadable } from './reading.ts';
+import { isSoundStruct } from './thrift-check.ts';
 
 const side = 32;
 const area = side * side;
@@ -81,11 +82,11 @@ interface Shard {
   readonly groups: readonly GroupColumns[];
 }
 
-/** The columns of one row group that are read. */
+/** The columns of one row group that are read; the labels have been. */
 interface GroupColumns {
   readonly rows: number;
   readonly image: ColumnPlace;
-  readonly label: ColumnPlace;
+  readonly labels: Uint8Array;
 }
 
 type ColumnPlace = Pick<Parameters<typeof readColumnPages>[0], 'column' | 'maxDefinition'>;
@@ -109,7 +110,7 @@ async function openSplit(
     maxValue: 255,
     count,
     async *chunks() {
-      for (const shard of shards) yield* readShard(shard, classNames[name].length);
+      for (const shard of shards) yield* readShard(shard);
     },
   };
 }
@@ -117,9 +118,16 @@ async function openSplit(
 async function openShard(name: 'cifar10' | 'cifar100', file: string): Promise<Shard> {
   return withFile(file, async (handle) => {
     const { metadata, size } = await readMetadata(file, handle);
-    const groups = metadata.row_groups.map((group) =>
-      findColumns(name, file, size, metadata, group),
-    );
+    const groups: GroupColumns[] = [];
+    for (const group of metadata.row_groups) {
+      const { rows, image, label } = findColumns(name, file, size, metadata, group);
+      // Before anything is allocated for as many images, there are as many labels.
+      const labels: number[] = [];
+      for await (const values of readColumnPages({ file, handle, rows, ...label })) {
+        for (const value of values) labels.push(checkLabel(file, value, classNames[name].length));
+      }
+      groups.push({ rows, image, labels: Uint8Array.from(labels) });
+    }
     return { file, groups };
   });
 }
@@ -142,6 +150,7 @@ async function readMetadata(
   const bytes = Buffer.alloc(length + 8);
   await handle.read(bytes, 0, length + 8, offset);
   try {
+    if (!isSoundStruct(bytes.subarray(0, length))) throw new Error('not a Thrift struct');
     return { metadata: parquetMetadata(bytes, { geoparquet: false }), size };
   } catch (cause) {
     const got = `"${(cause as Error).message}"`;
@@ -155,7 +164,7 @@ function findColumns(
   size: number,
   metadata: FileMetaData,
   group: RowGroup,
-): GroupColumns {
+): { readonly rows: number; readonly image: ColumnPlace; readonly label: ColumnPlace } {
   const rows = Number(group.num_rows);
   const find = (what: string, type: RegExp, paths: readonly string[]): ColumnPlace => {
     const columns = group.columns.map(({ meta_data }) => meta_data);
@@ -200,22 +209,18 @@ function definitionDepth({ schema }: FileMetaData, names: readonly string[]): nu
   return depth;
 }
 
-async function* readShard({ file, groups }: Shard, classes: number): AsyncGenerator<ImageChunk> {
+async function* readShard({ file, groups }: Shard): AsyncGenerator<ImageChunk> {
   await withFile(file, async () => {}); // names the file when it cannot be opened
   const handle = await open(file);
   try {
-    for (const { rows, image, label } of groups) {
-      const labels: number[] = [];
-      for await (const values of readColumnPages({ file, handle, rows, ...label })) {
-        for (const value of values) labels.push(checkLabel(file, value, classes));
-      }
+    for (const { rows, image, labels } of groups) {
       let seen = 0;
       for await (const values of readColumnPages({ file, handle, rows, ...image })) {
         for (let first = 0; first < values.length; first += chunkImages) {
           const files = values.slice(first, first + chunkImages);
           const pixels = new Uint8Array(files.length * 3 * area);
           for (const [i, png] of files.entries()) writePixels(pixels, i, file, png as Uint8Array);
-          yield { pixels, labels: labels.slice(seen, seen + files.length) };
+          yield { pixels, labels: labels.subarray(seen, seen + files.length) };
           seen += files.length;
         }
       }

@@ -11,6 +11,7 @@ import type { ColumnMetaData } from 'hyparquet';
 import { snappyUncompress } from 'hyparquet/src/snappy.js';
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
 import { FormatError } from '../format-error.ts';
+import { isSoundStruct, readVarint } from './thrift-check.ts';
 
 /** Where a column's pages lie. */
 export interface ColumnChunkPlace {
@@ -93,12 +94,8 @@ async function readPageHeader(
 ): Promise<{ readonly header: PageHeader; readonly next: number }> {
   const bytes = await readBytes(place, at, Math.max(0, Math.min(headerBytes, end - at)));
   const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0 };
-  let fields: Record<string, unknown>;
-  try {
-    fields = deserializeTCompactProtocol(reader);
-  } catch (cause) {
-    throw fault(place, at, 'a page header', 'other bytes', cause);
-  }
+  if (!isSoundStruct(bytes)) throw fault(place, at, 'a page header', 'other bytes');
+  const fields: Record<string, unknown> = deserializeTCompactProtocol(reader);
   const offset = at + reader.offset;
   const header = pageHeader(fields, offset);
   const codec = place.column.codec as keyof typeof mostPacked;
@@ -256,17 +253,6 @@ function readHybrid(bytes: Buffer, width: number, count: number): Uint32Array | 
     at += (packed * width) / 8;
   }
   return out;
-}
-
-function readVarint(bytes: Buffer, at: number): { value: number; next: number } | undefined {
-  let value = 0;
-  for (let i = 0; i < 5; i++) {
-    const byte = bytes[at + i];
-    if (byte === undefined) return undefined;
-    value += (byte & 0x7f) * 2 ** (7 * i);
-    if (byte < 0x80) return { value, next: at + i + 1 };
-  }
-  return undefined;
 }
 
 /** Bits from bit `from` on, the lowest first. */
