@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "crop.h"
 #include "instance.h"
 #include "isa.h"
 #include "pool.h"
@@ -269,6 +270,18 @@ napi_value Memory(napi_env env, napi_callback_info) {
   return out;
 }
 
+// applyCrop(pixels, numbers: Float64Array, out: Float32Array): numbers are width, height, left, top, stepX, stepY, flip,
+// recolor, hue, saturation, lightness, scale[3], shift[3], place in out, H, W
+napi_value ApplyCrop(napi_env env, napi_callback_info info) {
+  Arguments a(env, info);
+  const double* n = typedArray<double>(env, a.v[1]);
+  Crop crop{typedArray<uint8_t>(env, a.v[0]), int(n[0]), int(n[1]), n[2], n[3], n[4], n[5], n[6] != 0, n[7] != 0,
+            float(n[8]), float(n[9]), float(n[10]), {float(n[11]), float(n[12]), float(n[13])},
+            {float(n[14]), float(n[15]), float(n[16])}, typedArray<float>(env, a.v[2]) + int64_t(n[17]), int(n[18]), int(n[19])};
+  applyCrop(crop);
+  return nullptr;
+}
+
 #ifndef _WIN32
 // mapFile(path, offset, length) -> ArrayBuffer over those bytes of the file, or the number of the system's error.
 // Private and writable: what JavaScript writes stays in this process. The offset is a multiple of a page.
@@ -305,7 +318,7 @@ NAPI_MODULE_INIT() {
       {"isaLanes", IsaLanes}, {"createPool", CreatePool}, {"instantiate", Instantiate}, {"setBatch", SetBatch},
       {"prepare", Prepare}, {"forward", Forward}, {"backward", Backward}, {"losses", Losses}, {"read", Read},
       {"writeGradient", WriteGradient}, {"readArena", ReadArena}, {"dispose", Dispose}, {"updateSgd", UpdateSgd}, {"memory", Memory},
-      {"stepRuns", StepRuns}, {"measureMachine", MeasureMachine},
+      {"stepRuns", StepRuns}, {"measureMachine", MeasureMachine}, {"applyCrop", ApplyCrop},
 #ifndef _WIN32
       {"mapFile", MapFile},
 #endif

@@ -17,7 +17,7 @@
     },
     {
       'target_name': 'igcnet',
-      'sources': ['addon.cc', 'instance.cc', 'pool.cc'],
+      'sources': ['addon.cc', 'crop.cc', 'instance.cc', 'pool.cc'],
       'dependencies': ['kernels_baseline'],
       'libraries': ['-pthread'],
       'conditions': [

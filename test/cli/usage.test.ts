@@ -20,7 +20,7 @@ const mistakes: readonly [line: string, message: string][] = [
   ],
   [
     'train --data digts',
-    '--data: must be one of digits, cifar10, cifar100, folder, synthetic, got "digts"; did you mean "digits"?',
+    '--data: must be one of digits, cifar10, cifar100, svhn, mnist, fashion-mnist, folder, imagenet, packed, synthetic, got "digts"; did you mean "digits"?',
   ],
   [
     'train --sched cosin',

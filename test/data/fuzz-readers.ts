@@ -3,10 +3,15 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { encode } from 'fast-png';
 import { packTar } from 'modern-tar';
+import sharp from 'sharp';
 import { IgcError } from '../../src/core/errors.ts';
 import { stream } from '../../src/core/random.ts';
 import { unpackArchive } from '../../src/data/get/unpack.ts';
+import { chooseDecoder, decodeImageFile } from '../../src/data/images/image-decoder.ts';
+import { portableDecoder } from '../../src/data/images/portable-decoder.ts';
+import type { ImageDecoder } from '../../src/data/images/rgb-image.ts';
 import { openPack } from '../../src/data/pack/read-pack.ts';
 import { writePack } from '../../src/data/pack/write-pack.ts';
 import { cifar10Layout, openCifar } from '../../src/data/readers/cifar.ts';
@@ -78,6 +83,15 @@ export const fuzzedReaders: Readonly<Record<string, Reader>> = {
     };
     return { file, seeds: [await archive(), gzipSync(tar, { level: 0 })], read };
   },
+  async portablePng(folder) {
+    return imageFuzzing(path.join(folder, 'x.png'), portableDecoder);
+  },
+  async portableJpeg(folder) {
+    return imageFuzzing(path.join(folder, 'x.jpg'), portableDecoder);
+  },
+  async sharpJpeg(folder) {
+    return imageFuzzing(path.join(folder, 'x.jpg'), await chooseDecoder());
+  },
   async packed(folder) {
     const file = path.join(folder, 'set.igcpack');
     await writePack(file, openSynthetic({ count: 5, testCount: 2, height: 4, width: 4 }));
@@ -87,10 +101,25 @@ export const fuzzedReaders: Readonly<Record<string, Reader>> = {
       for (const set of [train, test]) if ('pixels' in set) Buffer.from(set.pixels);
     };
     // A file that ends before its sections is refused when it is mapped.
-    const isClean = (error: unknown) => error instanceof IgcError && error.kind === 'data';
-    return { file, seeds: [seed], read, isClean };
+    return { file, seeds: [seed], read, isClean: isDataError };
   },
 };
+
+/** Image files, which end in a data error that names them. */
+async function imageFuzzing(file: string, decoder: ImageDecoder): Promise<Omit<Fuzzing, 'cases'>> {
+  const data = bytes(20 * 16 * 3, 256, 'image');
+  const seed = file.endsWith('.png')
+    ? encode({ width: 20, height: 16, data, channels: 3 })
+    : await sharp(data, { raw: { width: 20, height: 16, channels: 3 } })
+        .jpeg()
+        .toBuffer();
+  const read = () => decodeImageFile(file, { channels: 3, height: 8, width: 8 }, decoder);
+  return { file, seeds: [seed], read, isClean: isDataError };
+}
+
+function isDataError(error: unknown): boolean {
+  return error instanceof IgcError && error.kind === 'data';
+}
 
 /** A folder in `root` for a reader. */
 export async function fuzzFolder(root: string, name: string): Promise<string> {

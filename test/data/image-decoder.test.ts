@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { deflateSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -268,7 +269,13 @@ describe('the choice of decoder', () => {
 describe('readJpegHeader', () => {
   it('reads size, components and completeness, over fill bytes and other segments', async () => {
     const jpeg = await wavy(40, 30).withMetadata().jpeg().toBuffer();
-    expect(readJpegHeader(jpeg)).toEqual({ width: 40, height: 30, components: 3, complete: true });
+    expect(readJpegHeader(jpeg)).toEqual({
+      width: 40,
+      height: 30,
+      components: 3,
+      hasProfile: true,
+      complete: true,
+    });
     const filled = Buffer.concat([jpeg.subarray(0, 2), Buffer.of(0xff), jpeg.subarray(2)]);
     expect(readJpegHeader(filled)).toMatchObject({ width: 40 });
     for (let length = 0; length < jpeg.length; length += 7) {
@@ -303,3 +310,22 @@ function crc32(bytes: Uint8Array): number {
   }
   return (crc ^ 0xffffffff) >>> 0;
 }
+
+describe('a PNG that unpacks to more than it declares', () => {
+  it('is refused without the memory being taken', async () => {
+    const small = Buffer.from(plainPng([1, 2, 3], 32, 32));
+    const ihdr = small.subarray(0, 33);
+    const packed = deflateSync(Buffer.alloc(2 ** 28));
+    const chunk = (type: string, data: Buffer) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(data.length);
+      return Buffer.concat([length, Buffer.from(type, 'latin1'), data, Buffer.alloc(4)]);
+    };
+    const bomb = Buffer.concat([ihdr, chunk('IDAT', packed), chunk('IEND', Buffer.alloc(0))]);
+    const before = process.memoryUsage().rss;
+    await expect(portableDecoder.decode(bomb)).rejects.toThrow(
+      'the image data unpack to more than 32×32 pixels',
+    );
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
+  });
+});

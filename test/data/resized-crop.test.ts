@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../src/core/random.ts';
 import { chooseColor, shiftColors } from '../../src/data/batches/color.ts';
-import { applyResizedCrop, chooseResizedCrop } from '../../src/data/batches/resized-crop.ts';
+import {
+  applyResizedCrop,
+  chooseResizedCrop,
+  cropWriter,
+} from '../../src/data/batches/resized-crop.ts';
 import { coverSampling, resizeToCover } from '../../src/data/images/resize.ts';
 import { wavyPixels } from './fixtures.ts';
 
@@ -78,6 +82,28 @@ describe('a random crop', () => {
       const x = i % 30;
       expect(mirrored[i - x + 29 - x]).toBe(straight[i]);
     }
+  });
+});
+
+describe("the addon's crop", () => {
+  it('is the one in TypeScript, but for rounding', (context) => {
+    const write = cropWriter();
+    if (write === applyResizedCrop) return context.skip('the addon is not loaded');
+    const size = fc.integer({ min: 1, max: 90 });
+    fc.assert(
+      fc.property(size, size, size, size, fc.nat(), fc.boolean(), (w, h, W, H, seed, colored) => {
+        const source = image(w, h);
+        const color = colored ? { hue: 36, saturation: 50, lightness: 50 } : null;
+        const shape = { height: H, width: W };
+        const crop = chooseResizedCrop({ ...choice, color }, source, shape, stream(seed, 'native'));
+        const [want, got] = [new Float32Array(3 * H * W + 2), new Float32Array(3 * H * W + 2)];
+        applyResizedCrop({ out: want, at: 1, ...shape, statistics }, source, crop);
+        write({ out: got, at: 1, ...shape, statistics }, source, crop);
+        for (const [i, value] of want.entries()) {
+          if (!(Math.abs(got[i]! - value) < 2e-4)) throw new Error(`${i}: ${got[i]}, not ${value}`);
+        }
+      }),
+    );
   });
 });
 

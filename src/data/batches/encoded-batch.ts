@@ -14,7 +14,7 @@ import {
   type EpochOrder,
   finishBatch,
 } from './batch-content.ts';
-import { applyResizedCrop, chooseResizedCrop } from './resized-crop.ts';
+import { chooseResizedCrop, cropWriter } from './resized-crop.ts';
 
 /** Images in decoding at once: more than the threads of Node's pool, so that it is busy while files are read. */
 const decodedAtOnce = 6;
@@ -31,13 +31,14 @@ export async function fillEncodedBatch(
   const { mirror = false, resizedCrop = null, color = null } = augment ?? {};
   const choice = { crop: resizedCrop, mirror, color };
   const { first, count } = batchSpan(recipe, step);
+  const writeCrop = cropWriter();
   await forEachBounded(count, decodedAtOnce, async (i) => {
     const index = order[first + i]!;
     const image = await decodeEncoded(set, index);
     const random = stream(seed, 'augment', epoch, index);
     const crop = chooseResizedCrop(choice, image, set, random);
     const at = i * imageBytes(set);
-    applyResizedCrop({ out: out.images, at, height, width, statistics }, image, crop);
+    writeCrop({ out: out.images, at, height, width, statistics }, image, crop);
     out.labels[i] = set.labels[index]!;
     out.indices[i] = index;
   });

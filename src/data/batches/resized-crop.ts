@@ -4,6 +4,7 @@
  * @source the authors' train_imagenet.py, MXNet's default augmenter (image_aug_default.cc)
  */
 
+import { loadAddon } from '../../core/addon.ts';
 import type { RandomStream } from '../../core/random.ts';
 import type { ChannelStatistics } from '../dataset.ts';
 import { cropShare } from '../images/encoded-images.ts';
@@ -81,14 +82,48 @@ export interface CropOutput {
 }
 
 /** Writes the crop as 3×H×W normalised values to out[at …): (v/255 − mean) / std. */
+export type CropWriter = (to: CropOutput, image: RgbImage, crop: ResizedCrop) => void;
+
+interface CropAddon {
+  applyCrop(pixels: Uint8Array, numbers: Float64Array, out: Float32Array): void;
+}
+
+/**
+ * The addon's crop where it is loaded, else `applyResizedCrop`, which is the definition: they differ by rounding in
+ * float32 (the addon's recolouring of a pixel between two hues by a little more).
+ */
+export function cropWriter(): CropWriter {
+  const loaded = loadAddon<CropAddon>();
+  if ('reason' in loaded) return applyResizedCrop;
+  const numbers = new Float64Array(20);
+  return ({ out, at, height, width, statistics }, image, crop) => {
+    const { hue = 0, saturation = 0, lightness = 0 } = crop.color ?? {};
+    const { scale, shift } = normalisation(statistics);
+    const { left, top, stepX, stepY } = crop;
+    numbers.set([image.width, image.height, left, top, stepX, stepY]);
+    numbers.set([Number(crop.flip), Number(crop.color !== null)], 6);
+    numbers.set([hue / 30, saturation / 255, lightness / 255], 8);
+    numbers.set(scale, 11);
+    numbers.set(shift, 14);
+    numbers.set([at, height, width], 17);
+    loaded.addon.applyCrop(image.pixels, numbers, out);
+  };
+}
+
+/** out = scale·v − shift for bytes v. */
+function normalisation({ mean, std }: ChannelStatistics) {
+  const scale = std.map((deviation) => 1 / (255 * (deviation > 0 ? deviation : 1)));
+  return { scale, shift: mean.map((average, c) => average * 255 * scale[c]!) };
+}
+
+/** The crop in TypeScript. */
 export function applyResizedCrop(
   { out, at, height, width, statistics }: CropOutput,
   image: RgbImage,
   crop: ResizedCrop,
 ): void {
   const area = height * width;
-  const scale = statistics.std.map((std) => 1 / (255 * (std > 0 ? std : 1)));
-  const shift = statistics.mean.map((mean, c) => mean * 255 * scale[c]!);
+  const { scale, shift } = normalisation(statistics);
   const [redScale, greenScale, blueScale] = [scale[0]!, scale[1]!, scale[2]!];
   const [redShift, greenShift, blueShift] = [shift[0]!, shift[1]!, shift[2]!];
   const step = crop.flip ? -1 : 1;

@@ -12,16 +12,20 @@ export interface JpegHeader {
   readonly components: number;
   /** An end-of-image marker follows the scan. */
   readonly complete: boolean;
+  /** What may say of orientation, colour profile or colour transform: APP1, APP2 and APP14. */
+  readonly hasProfile: boolean;
 }
 
 const startOfScan = 0xda;
 const endOfImage = Buffer.from([0xff, 0xd9]);
 // 0xc4, 0xc8 and 0xcc lie in the range of frame headers, but are tables.
+const profileMarkers: ReadonlySet<number> = new Set([0xe1, 0xe2, 0xee]);
 const notFrames: ReadonlySet<number> = new Set([0xc4, 0xc8, 0xcc]);
 
 /** The header of a JPEG file, or undefined when there is none before the bytes end. */
 export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
-  let frame: Omit<JpegHeader, 'complete'> | undefined;
+  let frame: Omit<JpegHeader, 'complete' | 'hasProfile'> | undefined;
+  let hasProfile = false;
   let at = 2;
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1]!;
@@ -30,8 +34,9 @@ export function readJpegHeader(bytes: Buffer): JpegHeader | undefined {
       continue;
     }
     if (marker === startOfScan) {
-      return frame && { ...frame, complete: bytes.indexOf(endOfImage, at) >= 0 };
+      return frame && { ...frame, hasProfile, complete: bytes.indexOf(endOfImage, at) >= 0 };
     }
+    hasProfile ||= profileMarkers.has(marker);
     if (isFrame(marker) && at + 10 <= bytes.length) {
       frame = {
         height: bytes.readUInt16BE(at + 5),

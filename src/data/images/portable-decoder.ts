@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import decodeJpeg, { init as initJpeg } from '@jsquash/jpeg/decode.js';
 import { convertIndexedToRgb, type DecodedPng, decode as decodePng } from 'fast-png';
 import { readJpegHeader } from './jpeg-header.ts';
+import { checkPngBounds } from './png-bounds.ts';
 import type { ImageDecoder, RgbImage } from './rgb-image.ts';
 
 const maxPixels = 0x3fff * 0x3fff; // sharp's default limit, so that both refuse the same files
@@ -55,8 +56,9 @@ async function readJpeg(bytes: Buffer): Promise<RgbImage> {
 }
 
 function readPng(bytes: Buffer): RgbImage {
-  if (bytes.length < 24) throw new Error('no PNG header');
+  if (bytes.length < 29) throw new Error('no PNG header');
   checkSize(bytes.readUInt32BE(16), bytes.readUInt32BE(20));
+  checkPngBounds(bytes);
   const png = decodePng(bytes, { checkCrc: true });
   const { width, height } = png;
   const { channels, at } = openSamples(png);
