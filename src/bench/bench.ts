@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
+import { benchEncoded, benchPixels, encodedText, pixelText } from './data.ts';
 import { benchLayers, layersText } from './layers.ts';
 import { machineName } from './machine.ts';
 import { benchMemory, memoryText } from './memory.ts';
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
   addMemoryCommand(program);
   addScalingCommand(program);
   addStorageCommand(program);
+  addDataCommand(program);
   await program.parseAsync();
 }
 
@@ -141,6 +143,33 @@ function addStorageCommand(program: Command): void {
   addNetworkFlags(command).action(async (flags: NetworkFlags) => {
     print(flags, await benchStorage({ ...flags, ...readNetworkFlags(flags) }), storageText);
   });
+}
+
+interface DataFlags {
+  readonly data: string;
+  readonly dataDir?: string;
+  readonly images?: string;
+  readonly net: string;
+  readonly depth: number;
+  readonly rounds: number;
+  readonly json?: boolean;
+}
+
+function addDataCommand(program: Command): void {
+  program
+    .command('data')
+    .description('batches made ahead, beside the training step; of a JPEG folder, beside sharp')
+    .option('--data <name>', 'a data set of pixels', 'cifar10')
+    .option('--data-dir <dir>', 'where it lies')
+    .option('--images <folder>', 'a folder like ImageNet’s instead, of JPEG files')
+    .option('--net <name>', 'the network that is trained', 'IGC-L24M2')
+    .option('--depth <D>', 'its depth', positiveInteger, 8)
+    .option('--rounds <N>', 'interleaved rounds', positiveInteger, 5)
+    .option('--json', 'print JSON')
+    .action(async (flags: DataFlags) => {
+      if (flags.images === undefined) print(flags, await benchPixels(flags), pixelText);
+      else print(flags, await benchEncoded(flags.images, flags.rounds), encodedText);
+    });
 }
 
 /** The report with date and machine as JSON, or as text for people. */
