@@ -27,10 +27,15 @@ describe('a training on CIFAR-10', () => {
     await writePack(packed, await openCifar10(official));
     const train = async (name: string, data: { name: 'cifar10' | 'packed'; dir: string }) => {
       const net = { net: 'IGC-L24M2', depth: 8, epochs: 1 };
-      const config = resolveConfig('paper-cifar', { ...net, data, output: root, name });
+      const config = resolveConfig('paper-cifar', {
+        ...net,
+        data,
+        output: path.join(root, 'runs'),
+        name,
+      });
       const control = { isStopped: () => false, stepEventMs: 1e9, command: [] };
       for await (const _ of runTraining({ kind: 'new', config }, control));
-      return readFileSync(path.join(root, name, 'checkpoints/last/model.safetensors'));
+      return readFileSync(path.join(root, 'runs', name, 'checkpoints/last/model.safetensors'));
     };
     const want = await train('official', { name: 'cifar10', dir: official });
     for (const [name, data] of [
@@ -72,17 +77,17 @@ describe('the whole of SVHN', () => {
   it('parts into 598,388 and 6,000 images as the paper does', async () => {
     const dir = await temporaryFolder();
     mkdirSync(path.join(dir, 'svhn'));
-    for (const [part, count] of [
-      ['train', 73_257],
-      ['extra', 531_131],
-      ['test', 26_032],
+    for (const [part, count, colour] of [
+      ['train', 73_257, 1],
+      ['extra', 531_131, 2],
+      ['test', 26_032, 3],
     ] as const) {
-      putMat(path.join(dir, 'svhn', `${part}_32x32.mat`), count, part.length);
+      putMat(path.join(dir, 'svhn', `${part}_32x32.mat`), count, colour);
     }
     const { train, validation, test } = await openSvhn({ dir, split: 'paper' });
     expect([train.count, validation!.count, test.count]).toEqual([598_388, 6000, 26_032]);
     const held = await loadSplit('svhn', validation!);
-    const ofTrain = held.labels.filter((_, i) => held.pixels[i * 3072] === 'train'.length);
+    const ofTrain = held.labels.filter((_, i) => held.pixels[i * 3072] === 1);
     const perClass = (labels: Uint16Array) =>
       Array.from({ length: 10 }, (_, digit) => labels.filter((label) => label === digit).length);
     expect(perClass(held.labels)).toEqual(Array(10).fill(600));
