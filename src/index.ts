@@ -15,6 +15,7 @@
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
 // Data
 export { checkDataset, type DatasetReport } from './data/check.ts';
+export { type SheetRow, sheetPng, sheetRows } from './data/contact-sheet.ts';
 export type {
   AnyImageSet,
   ChannelStatistics,
@@ -25,12 +26,28 @@ export type {
   SplitName,
 } from './data/dataset.ts';
 export { FormatError } from './data/format-error.ts';
+export {
+  type GetEvent,
+  type GetRequest,
+  type GotDataset,
+  getDataset,
+} from './data/get/get-dataset.ts';
+export { imagePixels } from './data/image-set.ts';
 export { chooseDecoder, decodeImageFile } from './data/images/image-decoder.ts';
 export type { ImageDecoder, RgbImage } from './data/images/rgb-image.ts';
-export { type DatasetRequest, datasetNames, openDataset } from './data/open-dataset.ts';
+export {
+  type DatasetRequest,
+  datasetNames,
+  openDataset,
+  openStreaming,
+} from './data/open-dataset.ts';
+export { verifyPack } from './data/pack/read-pack.ts';
+export { type PackInput, writePack } from './data/pack/write-pack.ts';
 export { usualDataFolders } from './data/readers/data-folder.ts';
 export type { SyntheticOptions } from './data/readers/synthetic.ts';
-export { channelStatistics } from './data/statistics.ts';
+export { type RecognisedData, recogniseData } from './data/recognise.ts';
+export type { DatasetSource, ImageChunk, SplitSource } from './data/source.ts';
+export { channelStatistics, measureStatistics } from './data/statistics.ts';
 // Pictures
 export {
   type ConfusionMatrix,

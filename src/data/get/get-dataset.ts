@@ -44,9 +44,6 @@ export interface GotDataset {
   readonly files: readonly string[];
 }
 
-/** The names that can be got. */
-export const gettableNames: readonly string[] = downloads.map(({ name }) => name);
-
 /**
  * Gets the data set.
  *
