@@ -27,11 +27,11 @@ export type {
 } from './data/dataset.ts';
 export { FormatError } from './data/format-error.ts';
 export {
-  type GetEvent,
   type GetRequest,
   type GotDataset,
   getDataset,
 } from './data/get/get-dataset.ts';
+export type { GetEvent } from './data/get/obtain-file.ts';
 export { imagePixels } from './data/image-set.ts';
 export { chooseDecoder, decodeImageFile } from './data/images/image-decoder.ts';
 export type { ImageDecoder, RgbImage } from './data/images/rgb-image.ts';

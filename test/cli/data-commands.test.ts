@@ -133,13 +133,13 @@ describe('igc data get', () => {
     const { code, stdout, stderr } = await igc(...args);
     expect([code, stdout]).toEqual([3, '']);
     expect(stderr).toMatch(
-      /^http:\/\/127\.0\.0\.1:10009\/train_32x32\.mat: must be reachable, got .*; or put train_32x32\.mat \(182,040,794 bytes, MD5 e26dedcc434d2e4c54c9b2d4a06d8373, from http:\/\/ufldl\.stanford\.edu\/housenumbers\/\) into .*\/sets\/svhn by hand and run this again\n$/,
+      /^http:\/\/127\.0\.0\.1:10009\/train_32x32\.mat: must be reachable, got .*; or put train_32x32\.mat \(182,040,794 bytes, MD5 e26dedcc434d2e4c54c9b2d4a06d8373\), test_32x32\.mat \(64,275,384 bytes, MD5 eb5a983be6a315427106f1b164d9cef3\) from http:\/\/ufldl\.stanford\.edu\/housenumbers\/ into .*\/sets\/svhn by hand and run this again\n$/,
     );
     expect((await igc('data', 'get', 'svnh')).stderr).toBe(
       'data get: unknown data set, got "svnh"; did you mean "svhn"?\n',
     );
     expect((await igc('data', 'get', 'svhn', '--timeout', '0')).stderr).toBe(
-      '--timeout: must be positive, got 0\n',
+      '--timeout: must be above 0 and at most 86400, got 0\n',
     );
   });
 

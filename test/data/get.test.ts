@@ -6,8 +6,10 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { processLockText } from '../../src/core/process-lock.ts';
 import { FormatError } from '../../src/data/format-error.ts';
-import { type GetEvent, type GetRequest, getDataset } from '../../src/data/get/get-dataset.ts';
+import { type GetRequest, getDataset } from '../../src/data/get/get-dataset.ts';
+import type { GetEvent } from '../../src/data/get/obtain-file.ts';
 import { unpackArchive } from '../../src/data/get/unpack.ts';
 import { archive, file, md5, members, smallTable, sound } from './archives.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
@@ -140,12 +142,15 @@ describe('igc data get', () => {
     }
     expect(retries()).toEqual([
       expect.stringContaining('a part that does not fit (must have the MD5 sum'),
-      'that the part is longer than the file (HTTP 416)',
+      'that the file has no such part (HTTP 416)',
     ]);
   });
 
   it('tries again after a stall, a 500 and an answer that is too short', async () => {
-    const short: Answer = (_, response, bytes) => response.end(bytes.subarray(0, 777));
+    const short: Answer = (_, response, bytes) => {
+      response.write(bytes.subarray(0, 777)); // without a length
+      response.end();
+    };
     answers = [stalled, status(503), short, ranged];
     await get({ retries: 3 });
     expect(retries()).toEqual([
@@ -158,7 +163,7 @@ describe('igc data get', () => {
   it('does not try again after a 404, and says what to do by hand', async () => {
     answers = [status(404)];
     expect((await errorOf(() => get())).message).toBe(
-      `${address}/x.mat: must be there, got HTTP 404 Not Found; has it moved? give --from, or put x.mat (50,000 bytes, MD5 ${md5(plain)}, from http://127.0.0.1:10009/) into ${root}/plain by hand and run this again`,
+      `${address}/x.mat: must be there, got HTTP 404 Not Found; has it moved? give --from, or put x.mat (50,000 bytes, MD5 ${md5(plain)}) from http://127.0.0.1:10009/ into ${root}/plain by hand and run this again`,
     );
     expect(asked.length).toBe(1);
   });
@@ -171,7 +176,7 @@ describe('igc data get', () => {
       new RegExp(`must have the MD5 sum ${md5(plain)}, got [0-9a-f]{32}; what came was deleted`),
     );
     answers = [(_, response, bytes) => response.end(Buffer.concat([bytes, bytes]))];
-    expect((await errorOf(() => get())).message).toContain('must have 50000 bytes, got more');
+    expect((await errorOf(() => get())).message).toContain('must have 50000 bytes, got 100000');
     expect(existsSync(path.join(root, 'plain', 'x.mat'))).toBe(false);
   });
 
@@ -210,7 +215,7 @@ describe('igc data get', () => {
     root = other;
     await put(path.join(hand, 'x.mat'), plain.subarray(1));
     expect((await errorOf(() => get({ from: hand }))).message).toBe(
-      `${hand}/x.mat: must have 50000 bytes, got 49999; the file is truncated or corrupt`,
+      `${hand}/x.mat: must have 50000 bytes, got 49999; the file is truncated or corrupt: delete or replace it`,
     );
     expect((await errorOf(() => get({ from: other }))).message).toBe(
       `--from: must be an address (http…), or hold x.mat, got ${other}`,
@@ -220,11 +225,13 @@ describe('igc data get', () => {
 
   it('lets one process at a time get a set, and takes over from a dead one', async () => {
     const lock = path.join(root, '.plain.lock');
-    await writeFile(lock, String(process.pid));
+    await writeFile(lock, processLockText());
     const error = await errorOf(() => get());
     expect(error).toMatchObject({ kind: 'failure' });
-    expect(error.message).toContain(`plain: process ${process.pid} is getting it to this folder`);
-    await writeFile(lock, '999999999');
+    expect(error.message).toContain(
+      `got process ${process.pid}, which is getting it; wait until it is done`,
+    );
+    await writeFile(lock, JSON.stringify({ ...JSON.parse(processLockText()), pid: 999_999_999 }));
     await get();
     expect(leftovers()).toEqual([]);
   });

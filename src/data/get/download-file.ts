@@ -3,12 +3,31 @@
  * gives the file its name only when its size and MD5 sum are right.
  */
 
-import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { failAsWriteError, syncFolder } from '../../core/durable-files.ts';
+import { syncFolder } from '../../core/durable-files.ts';
 import { dataError, IgcError } from '../../core/errors.ts';
 import type { Download } from './downloads.ts';
+import {
+  missing,
+  PassingError,
+  Patience,
+  piecesOf,
+  requestFile,
+  UnreachableError,
+} from './http-answer.ts';
+import {
+  dropPart,
+  forgetTag,
+  knownTag,
+  openPart,
+  partOf,
+  partSize,
+  writePiece,
+  writing,
+} from './part-file.ts';
 import { findFault } from './verify.ts';
 
 /** How patient a download is. */
@@ -17,7 +36,7 @@ export interface DownloadOptions {
   readonly timeoutMs?: number | undefined;
   /** How often it is tried again after a failure that may pass; 5. */
   readonly retries?: number | undefined;
-  /** Wait before the first retry, doubled for each further one, in milliseconds; 1000. */
+  /** Wait before the first retry, doubled for each further one up to half a minute, in milliseconds; 1000. */
   readonly backoffMs?: number | undefined;
   /** Told after every piece: bytes of the file that are there. */
   readonly onProgress?: ((doneBytes: number) => void) | undefined;
@@ -27,11 +46,14 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What may pass, and is worth another try. */
-class Passing extends Error {}
+/** One file of one server. */
+interface Source {
+  readonly url: string;
+  readonly download: Download;
+  readonly options: DownloadOptions;
+}
 
-/** Errors of a machine without a network, or of a wrong address: waiting would not help. */
-const offlineCodes = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH'];
+const longestWaitMs = 30_000;
 
 /**
  * Downloads `url` to `file`. A part stays as `file.part` when it is broken off, and the next call goes on with it.
@@ -45,234 +67,138 @@ export async function downloadFile(
   options: DownloadOptions = {},
 ): Promise<void> {
   const { retries = 5, backoffMs = 1000, onRetry, signal } = options;
-  const part = `${file}.part`;
+  const source = { url, download, options };
   for (let attempt = 0; ; attempt++) {
-    const doneBefore = await sizeOf(part);
     try {
-      await fetchRest(url, part, download, options);
-      await settle(part, file, url, download, doneBefore > 0);
-      return;
+      return await attemptDownload(source, file);
     } catch (error) {
       if (signal?.aborted) throw interrupted(file);
-      if (!(error instanceof Passing)) throw error;
+      if (!(error instanceof PassingError)) throw error;
+      if (error instanceof UnreachableError && attempt === 0) {
+        throw dataError({ path: error.url, rule: 'must be reachable', got: error.message }, error);
+      }
       if (attempt >= retries) {
         const hint = 'try again: it goes on from where it stopped';
         throw dataError({ path: url, rule: 'must be downloadable', got: error.message, hint });
       }
       onRetry?.(error.message);
-      await wait(backoffMs * 2 ** attempt, undefined, { signal }).catch(() => {});
+      const waitMs = Math.min(longestWaitMs, backoffMs * 2 ** attempt);
+      await wait(waitMs, undefined, { signal }).catch(() => {});
       if (signal?.aborted) throw interrupted(file);
     }
   }
 }
 
-/** Gives the part its name, or deletes what is wrong: once more from the beginning, if it was put together. */
-async function settle(
-  part: string,
-  file: string,
-  url: string,
-  download: Download,
-  isResumed: boolean,
-): Promise<void> {
-  const fault = await findFault(part, download);
+/** Fetches what is missing; gives the part its name, or deletes it: once more, if it was put together. */
+async function attemptDownload(source: Source, file: string): Promise<void> {
+  const { url, download, options } = source;
+  const part = partOf(file);
+  const begin = await fetchRest(source, part);
+  const fault = await findFault(part, download, options.signal);
   if (fault === undefined) {
-    await rename(part, file);
+    await writing(file, () => rename(part, file));
+    await forgetTag(part);
     syncFolder(path.dirname(file));
     return;
   }
-  await rm(part, { force: true });
-  if (isResumed) throw new Passing(`a part that does not fit (${fault.rule}, got ${fault.got})`);
-  throw dataError({
-    path: url,
-    ...fault,
-    hint: 'what came was deleted; the server has another file, or it was damaged on the way',
-  });
+  await dropPart(part);
+  if (begin > 0)
+    throw new PassingError(`a part that does not fit (${fault.rule}, got ${fault.got})`);
+  const hint = 'what came was deleted; the server has another file, or it was damaged on the way';
+  throw dataError({ path: url, ...fault, hint });
 }
 
-async function fetchRest(
-  url: string,
-  part: string,
-  download: Download,
-  options: DownloadOptions,
-): Promise<void> {
-  let done = await sizeOf(part);
+/** Downloads what is not in the part yet, and gives the byte at which it went on. */
+async function fetchRest(source: Source, part: string): Promise<number> {
+  const { url, download, options } = source;
+  const done = await partSize(part);
+  if (done === download.sizeBytes) return done;
   if (done > download.sizeBytes) {
-    await rm(part, { force: true });
-    done = 0;
+    await dropPart(part);
+    return fetchRest(source, part);
   }
-  if (done === download.sizeBytes) return;
-  const stall = new StallTimer(options);
+  const patience = new Patience(options.timeoutMs ?? 30_000, options.signal);
   try {
-    const response = await request(url, done, stall);
-    if (response.status === 416) {
-      await rm(part, { force: true });
-      throw new Passing('that the part is longer than the file (HTTP 416)');
+    const tag = done > 0 ? await knownTag(part, url) : undefined;
+    const range = { range: `bytes=${done}-`, ...(tag !== undefined && { 'if-range': tag }) };
+    const answer = await requestFile(url, done > 0 ? range : {}, patience);
+    const mismatch = partMismatch(answer, done, tag, download);
+    if (mismatch !== undefined) {
+      await dropPart(part);
+      throw new PassingError(mismatch);
     }
-    refuseStatus(url, response);
-    const begin = beginOf(response);
-    if (begin !== done && begin !== 0) throw new Passing(`bytes from ${begin}, not from ${done}`);
-    await append(part, begin, response, download, stall, options);
+    refuseStatus(url, answer);
+    const begin = answer.statusCode === 206 ? done : 0;
+    if (begin === 0) await refuseLength(source, part, answer);
+    await append(source, part, begin, answer, patience);
+    return begin;
   } finally {
-    stall.stop();
+    patience.end();
   }
 }
 
-/** Aborts when nothing has come for a while, or when the user wants to stop. */
-class StallTimer {
-  readonly #controller = new AbortController();
-  readonly #timeoutMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  isStalled = false;
-
-  constructor({ timeoutMs = 30_000, signal }: DownloadOptions) {
-    this.#timeoutMs = timeoutMs;
-    signal?.addEventListener('abort', () => this.#controller.abort(), { once: true });
-    if (signal?.aborted) this.#controller.abort();
-    this.start();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** A byte has come. */
-  start(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.isStalled = true;
-      this.#controller.abort();
-    }, this.#timeoutMs);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#controller.abort();
-  }
-
-  /** What an error of the connection means. */
-  explain(error: unknown): Error {
-    if (this.isStalled) return new Passing(`no byte for ${this.#timeoutMs / 1000} s`);
-    return new Passing(reasonOf(error));
-  }
+/** Why the answer to the wish to go on from byte `done` is none that the part can be continued with. */
+function partMismatch(
+  { statusCode, headers }: IncomingMessage,
+  done: number,
+  tag: string | undefined,
+  { sizeBytes }: Download,
+): string | undefined {
+  if (statusCode === 416) return 'that the file has no such part (HTTP 416)';
+  if (statusCode !== 206) return undefined;
+  const said = headers['content-range'] ?? '';
+  const [, from, of] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(said) ?? [];
+  if (Number(from) !== done) return `"${said}" when asked for bytes from ${done}`;
+  if (of !== '*' && Number(of) !== sizeBytes) return `a part of a file of ${of} bytes`;
+  const isChanged = tag !== undefined && headers.etag !== undefined && headers.etag !== tag;
+  return isChanged ? 'a part of a file that has changed' : undefined;
 }
 
-async function request(url: string, done: number, stall: StallTimer): Promise<Response> {
-  const headers = done > 0 ? { range: `bytes=${done}-` } : undefined;
-  try {
-    return await fetch(url, { signal: stall.signal, ...(headers && { headers }) });
-  } catch (error) {
-    const reason = reasonOf(error);
-    if (!stall.isStalled && offlineCodes.some((code) => reason.includes(code))) {
-      throw dataError({ path: url, rule: 'must be reachable', got: reason }, error);
-    }
-    throw stall.explain(error);
-  }
+function refuseStatus(url: string, { statusCode = 0, statusMessage }: IncomingMessage): void {
+  if (statusCode === 200 || statusCode === 206) return;
+  const got = `HTTP ${statusCode}${statusMessage ? ` ${statusMessage}` : ''}`;
+  const mayPass = statusCode >= 500 || statusCode === 429 || statusCode === 408;
+  throw mayPass ? new PassingError(got) : missing(url, got);
 }
 
-function refuseStatus(url: string, { status, statusText }: Response): void {
-  if (status === 200 || status === 206) return;
-  const got = `HTTP ${status}${statusText ? ` ${statusText}` : ''}`;
-  if (status >= 500 || status === 429 || status === 408) throw new Passing(got);
-  throw dataError({ path: url, rule: 'must be there', got, hint: 'has it moved? give --from' });
+/** Refuses a whole file of another length before any of it is read: a page to log in at, say. */
+async function refuseLength(source: Source, part: string, answer: IncomingMessage): Promise<void> {
+  const said = answer.headers['content-length'];
+  if (said === undefined || Number(said) === source.download.sizeBytes) return;
+  throw await wrongLength(source, part, said);
 }
 
-/** The byte of the file that the answer begins with. */
-function beginOf(response: Response): number {
-  if (response.status !== 206) return 0;
-  const range = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '');
-  if (range === null) throw new Passing('a part without saying which');
-  return Number(range[1]);
+async function wrongLength({ url, download }: Source, part: string, got: string): Promise<Error> {
+  await dropPart(part);
+  const rule = `must have ${download.sizeBytes} bytes`;
+  return dataError({ path: url, rule, got, hint: 'the server has another file' });
 }
 
 async function append(
+  source: Source,
   part: string,
   begin: number,
-  response: Response,
-  { sizeBytes }: Download,
-  stall: StallTimer,
-  { onProgress }: DownloadOptions,
+  answer: IncomingMessage,
+  patience: Patience,
 ): Promise<void> {
-  const handle = await open(part, begin === 0 ? 'w' : 'r+').catch((error) =>
-    writeError(part, error),
-  );
+  const { sizeBytes } = source.download;
+  const handle = await openPart(part, begin, source.url, answer.headers.etag);
   let at = begin;
   try {
-    const pieces = (response.body ?? []) as AsyncIterable<Uint8Array>;
-    for await (const piece of explained(pieces, stall)) {
-      stall.start();
-      if (at + piece.length > sizeBytes) {
-        await handle.truncate(0);
-        throw dataError({
-          path: response.url,
-          rule: `must have ${sizeBytes} bytes`,
-          got: `more`,
-          hint: 'what came was deleted; the server has another file',
-        });
-      }
-      await writePiece(handle, part, piece, at);
+    for await (const piece of piecesOf(answer, patience)) {
+      if (at + piece.length > sizeBytes) throw await wrongLength(source, part, 'more');
+      await writing(part, () => writePiece(handle, piece, at));
       at += piece.length;
-      onProgress?.(at);
+      source.options.onProgress?.(at);
     }
-    await handle.sync();
+    await writing(part, () => handle.sync());
   } finally {
     await handle.close();
   }
-  if (at < sizeBytes) throw new Passing(`the end after ${at} of ${sizeBytes} bytes`);
-}
-
-/** The pieces of an answer; what breaks the connection is worth another try. */
-async function* explained(
-  pieces: AsyncIterable<Uint8Array>,
-  stall: StallTimer,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const piece of pieces) yield piece;
-  } catch (error) {
-    throw stall.explain(error);
-  }
-}
-
-async function writePiece(
-  handle: FileHandle,
-  part: string,
-  piece: Uint8Array,
-  at: number,
-): Promise<void> {
-  for (let done = 0; done < piece.length; ) {
-    const { bytesWritten } = await handle
-      .write(piece, done, piece.length - done, at + done)
-      .catch((error) => writeError(part, error));
-    done += bytesWritten;
-  }
-}
-
-function writeError(part: string, error: unknown): never {
-  return failAsWriteError(part, () => {
-    throw error;
-  });
-}
-
-async function sizeOf(file: string): Promise<number> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => 0,
-  );
-}
-
-/** `ECONNRESET`, or the innermost message. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof AggregateError) return reasonOf(error.cause.errors[0]);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  const code = 'code' in error ? String(error.code) : '';
-  return code === '' || error.message.includes(code)
-    ? error.message || code
-    : `${code}: ${error.message}`;
+  if (at < sizeBytes) throw new PassingError(`the end after ${at} of ${sizeBytes} bytes`);
 }
 
 function interrupted(file: string): Error {
-  return new IgcError(
-    'interrupted',
-    `${file}: stopped; the same command goes on with ${file}.part`,
-  );
+  const message = `${file}: stopped; the same command goes on with ${partOf(file)}`;
+  return new IgcError('interrupted', message);
 }

@@ -19,6 +19,8 @@ export interface ArchiveMember {
   /** Its exact size, or for texts the most that they may have. */
   readonly sizeBytes: number;
   readonly isText?: boolean;
+  /** No reader needs it. */
+  readonly isOptional?: boolean;
 }
 
 /** A data set's downloads. */
@@ -34,7 +36,8 @@ export interface DatasetDownloads {
 }
 
 const bin = (name: string, sizeBytes: number): ArchiveMember => ({ name, sizeBytes });
-const textMember = (name: string): ArchiveMember => ({ name, sizeBytes: 65_536, isText: true });
+const text = (name: string): ArchiveMember => ({ name, sizeBytes: 65_536, isText: true });
+const optionalText = (name: string): ArchiveMember => ({ ...text(name), isOptional: true });
 
 /** Everything that `getDataset` knows. */
 export const downloads: readonly DatasetDownloads[] = [
@@ -50,8 +53,8 @@ export const downloads: readonly DatasetDownloads[] = [
         members: [
           ...[1, 2, 3, 4, 5].map((i) => bin(`data_batch_${i}.bin`, 30_730_000)),
           bin('test_batch.bin', 30_730_000),
-          textMember('batches.meta.txt'),
-          textMember('readme.html'),
+          optionalText('batches.meta.txt'),
+          optionalText('readme.html'),
         ],
       },
     ],
@@ -68,8 +71,8 @@ export const downloads: readonly DatasetDownloads[] = [
         members: [
           bin('train.bin', 153_700_000),
           bin('test.bin', 30_740_000),
-          textMember('fine_label_names.txt'),
-          textMember('coarse_label_names.txt'),
+          text('fine_label_names.txt'),
+          optionalText('coarse_label_names.txt'),
         ],
       },
     ],
@@ -122,3 +125,8 @@ export const downloads: readonly DatasetDownloads[] = [
     ],
   },
 ];
+
+/** Whether a file of `size` bytes can be the member. */
+export function fitsMember({ sizeBytes, isText }: ArchiveMember, size: number): boolean {
+  return isText ? size <= sizeBytes : size === sizeBytes;
+}

@@ -1,39 +1,27 @@
-/**
- * Gets a data set: finds what is there already, downloads or takes from a folder what is missing, verifies it and
- * unpacks it. One process at a time gets a set to a folder.
- */
+/** Gets a data set: finds what is there already and obtains what is missing, one process at a time for a folder. */
 
 import { existsSync } from 'node:fs';
-import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { failAsWriteError, makeFolder } from '../../core/durable-files.ts';
-import { dataError, IgcError, suggestName, usageError } from '../../core/errors.ts';
+import { makeFolder } from '../../core/durable-files.ts';
+import { complain, IgcError, suggestName, usageError } from '../../core/errors.ts';
+import { releaseProcessLock, takeProcessLock } from '../../core/process-lock.ts';
 import { usualDataFolders } from '../readers/data-folder.ts';
-import { type DownloadOptions, downloadFile } from './download-file.ts';
 import { type DatasetDownloads, type Download, downloads } from './downloads.ts';
-import { isUnpacked, unpackArchive } from './unpack.ts';
-import { findFault, verifyFile } from './verify.ts';
+import { isAddress, type ObtainOptions, obtainFile } from './obtain-file.ts';
+import { isUnpacked } from './unpack.ts';
+import { findFault } from './verify.ts';
 
 /** What to get, from where, to where. */
-export interface GetRequest extends Omit<DownloadOptions, 'onProgress' | 'onRetry'> {
+export interface GetRequest extends ObtainOptions {
   /** A name of `downloads`. */
   readonly name: string;
-  /** Another address of the files' folder, or a folder or file at hand. */
-  readonly from?: string | undefined;
   /** Folder of data sets; the first of `usualDataFolders()`. */
   readonly output?: string | undefined;
   /** Also the files that are extra (svhn). */
   readonly extra?: boolean | undefined;
-  readonly onEvent?: ((event: GetEvent) => void) | undefined;
   /** Instead of `downloads`, for tests. */
   readonly table?: readonly DatasetDownloads[] | undefined;
 }
-
-/** What happens. */
-export type GetEvent =
-  | { readonly kind: 'progress'; readonly file: string; readonly done: number; readonly of: number }
-  | { readonly kind: 'retry'; readonly file: string; readonly reason: string }
-  | { readonly kind: 'note'; readonly text: string };
 
 /** What was done. */
 export interface GotDataset {
@@ -50,7 +38,37 @@ export interface GotDataset {
  * Throws usage errors, data errors (unreachable, missing, corrupt: with what to do by hand), `interrupted`, failures to write.
  */
 export async function getDataset(request: GetRequest): Promise<GotDataset> {
-  const { name, extra = false, table = downloads, output = usualDataFolders()[0]! } = request;
+  const { name, signal, output = usualDataFolders()[0]! } = request;
+  const { set, files } = chooseFiles(request);
+  const root = path.resolve(output);
+  const folder = path.join(root, set.folder);
+  const place = { root, folder, address: set.address };
+  makeFolder(root);
+  const lock = path.join(root, `.${set.folder}.lock`);
+  takeProcessLock(lock, (pid) => inUseError(folder, pid));
+  try {
+    const missing: Download[] = [];
+    for (const download of files) {
+      if (!(await isThere(folder, download, signal))) missing.push(download);
+    }
+    for (const [i, download] of missing.entries()) {
+      signal?.throwIfAborted();
+      await obtainFile(request, place, download, missing.slice(i + 1));
+    }
+    return { name, folder, wasThere: missing.length === 0, files: files.map(({ file }) => file) };
+  } catch (error) {
+    if (!signal?.aborted || (error instanceof IgcError && error.kind === 'interrupted'))
+      throw error;
+    throw new IgcError('interrupted', `${folder}: stopped; the same command goes on`);
+  } finally {
+    releaseProcessLock(lock);
+  }
+}
+
+function chooseFiles({ name, from, extra = false, table = downloads }: GetRequest): {
+  readonly set: DatasetDownloads;
+  readonly files: readonly Download[];
+} {
   const set = table.find((known) => known.name === name);
   if (set === undefined) {
     const names = table.map((known) => known.name);
@@ -60,152 +78,28 @@ export async function getDataset(request: GetRequest): Promise<GotDataset> {
   if (extra && set.extra === undefined) {
     throw usageError({ path: '--extra', rule: `is not an option of ${name}` });
   }
-  const files = [...set.files, ...(extra ? set.extra! : [])];
-  const root = path.resolve(output);
-  const folder = path.join(root, set.folder);
-  makeFolder(root);
-  return withLock(path.join(root, `.${set.folder}.lock`), name, async () => {
-    let wasThere = true;
-    for (const download of files) {
-      if (await isThere(folder, download)) continue;
-      wasThere = false;
-      await getFile({ ...request, from: request.from }, set, download, root);
-    }
-    return { name, folder, wasThere, files: files.map(({ file }) => file) };
-  });
+  if (from !== undefined && isAddress(from) && !URL.canParse(from)) {
+    throw usageError({ path: '--from', rule: 'must be an address or a path', got: `"${from}"` });
+  }
+  return { set, files: [...set.files, ...(extra ? set.extra! : [])] };
 }
 
-async function isThere(folder: string, download: Download): Promise<boolean> {
+function inUseError(folder: string, pid: number): Error {
+  const message = complain({
+    path: folder,
+    rule: 'must not be got by two processes at once',
+    got: `process ${pid}, which is getting it`,
+    hint: 'wait until it is done',
+  });
+  return new IgcError('failure', message);
+}
+
+async function isThere(
+  folder: string,
+  download: Download,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   if (download.members !== undefined) return isUnpacked(folder, download.members);
   const file = path.join(folder, download.file);
-  return existsSync(file) && (await findFault(file, download)) === undefined;
-}
-
-async function getFile(
-  request: GetRequest,
-  set: DatasetDownloads,
-  download: Download,
-  root: string,
-): Promise<void> {
-  const folder = path.join(root, set.folder);
-  const isArchive = download.members !== undefined;
-  const place = isArchive ? root : folder;
-  makeFolder(place);
-  const file = path.join(place, download.file);
-  const local = await findLocal(request.from, download);
-  if (local !== undefined) {
-    await verifyFile(local, download);
-    if (isArchive) return unpackArchive(local, folder, download.members!);
-    return copyInto(local, file);
-  }
-  const wasPutByHand = existsSync(file);
-  if (wasPutByHand) await verifyFile(file, download);
-  else await fetchFile(request, set, download, file);
-  if (!isArchive) return;
-  request.onEvent?.({ kind: 'note', text: `unpacking ${download.file}` });
-  await unpackArchive(file, folder, download.members!);
-  if (!wasPutByHand) await rm(file, { force: true });
-}
-
-/** The file at hand that `from` means; undefined when `from` is an address or absent. */
-async function findLocal(
-  from: string | undefined,
-  { file }: Download,
-): Promise<string | undefined> {
-  if (from === undefined || /^https?:\/\//i.test(from)) return undefined;
-  const kind = await stat(from).catch(() => undefined);
-  const found = kind?.isDirectory() ? path.join(from, file) : from;
-  if (kind && path.basename(found) === file && existsSync(found)) return found;
-  throw dataError({
-    path: '--from',
-    rule: `must be an address (http…), or hold ${file}`,
-    got: from,
-  });
-}
-
-async function copyInto(from: string, file: string): Promise<void> {
-  if (path.resolve(from) === path.resolve(file)) return;
-  const fresh = `${file}.${process.pid}.new`;
-  try {
-    await copyFile(from, fresh);
-    await rename(fresh, file);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    failAsWriteError(file, () => {
-      throw error;
-    });
-  }
-}
-
-async function fetchFile(
-  request: GetRequest,
-  set: DatasetDownloads,
-  download: Download,
-  file: string,
-): Promise<void> {
-  const { onEvent, from = set.address } = request;
-  const url = new URL(download.file, from.endsWith('/') ? from : `${from}/`).href;
-  const of = download.sizeBytes;
-  try {
-    await downloadFile(url, file, download, {
-      ...request,
-      onProgress: (done) => onEvent?.({ kind: 'progress', file: download.file, done, of }),
-      onRetry: (reason) => onEvent?.({ kind: 'retry', file: download.file, reason }),
-    });
-  } catch (error) {
-    throw withWayByHand(error, set, download, file);
-  }
-}
-
-/** What to do without this machine's network. */
-function withWayByHand(
-  error: unknown,
-  set: DatasetDownloads,
-  { file: name, sizeBytes, md5 }: Download,
-  file: string,
-): unknown {
-  if (!(error instanceof IgcError) || error.kind !== 'data') return error;
-  const bytes = sizeBytes.toLocaleString('en-US');
-  const way = `or put ${name} (${bytes} bytes, MD5 ${md5}, from ${set.address}) into ${path.dirname(file)} by hand and run this again`;
-  const joint = error.message.includes('; ') ? ', ' : '; ';
-  return new IgcError('data', `${error.message}${joint}${way}`, { cause: error });
-}
-
-/** Runs `work` unless another process that lives holds the lock. */
-async function withLock<T>(lock: string, name: string, work: () => Promise<T>): Promise<T> {
-  for (;;) {
-    const handle = await open(lock, 'wx').catch((error) => {
-      if (error.code === 'EEXIST') return undefined;
-      return failAsWriteError(lock, () => {
-        throw error;
-      });
-    });
-    if (handle !== undefined) {
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      break;
-    }
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    if (isAlive(holder)) {
-      const hint = 'wait for it to end';
-      const message = `${name}: process ${holder} is getting it to this folder; ${hint}`;
-      throw new IgcError('failure', message);
-    }
-    await rm(lock, { force: true }); // of a process that was killed
-  }
-  try {
-    return await work();
-  } finally {
-    await rm(lock, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return existsSync(file) && (await findFault(file, download, signal)) === undefined;
 }

@@ -3,51 +3,58 @@
  * no links, no other names, no other sizes; what is unpacked never leaves a temporary folder beside the target.
  */
 
-import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { createTarDecoder, type TarHeader } from 'modern-tar';
-import { failAsWriteError, syncFolder } from '../../core/durable-files.ts';
+import { syncFolder } from '../../core/durable-files.ts';
 import { FormatError } from '../format-error.ts';
-import type { ArchiveMember } from './downloads.ts';
+import { type ArchiveMember, fitsMember } from './downloads.ts';
+import { writing } from './part-file.ts';
 
 /** Tar's own blocks and headers, on top of the files. */
 const overheadBytes = 2 ** 20;
 
 /**
- * Unpacks `archive`, whose files lie in a folder of the name of `target`, to `target`.
+ * Unpacks `archive`, whose files lie in a folder of the name of `target`, to `target`. Of a folder that is there only
+ * the files of these names are replaced. One at a time for each `target`.
  *
- * Throws `FormatError`s; nothing is left behind then.
+ * Throws `FormatError`s, failures to write, the signal's reason; nothing is left behind then.
  */
 export async function unpackArchive(
   archive: string,
   target: string,
   members: readonly ArchiveMember[],
+  signal?: AbortSignal,
 ): Promise<void> {
-  const fresh = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.new`);
-  await rm(fresh, { recursive: true, force: true });
-  try {
-    await mkdir(fresh, { recursive: true });
-    await unpackInto(archive, path.basename(target), fresh, members);
-    syncFolder(fresh);
-    await replaceFolder(target, fresh);
-  } catch (error) {
-    await rm(fresh, { recursive: true, force: true });
-    if (error instanceof FormatError) throw error;
-    failAsWriteError(target, () => {
-      throw error;
-    });
-  }
+  const fresh = path.join(path.dirname(target), `.${path.basename(target)}.new`);
+  await writing(target, async () => {
+    await rm(fresh, { recursive: true, force: true }); // of a process that was killed
+    try {
+      await mkdir(fresh, { recursive: true });
+      await unpackInto(archive, path.basename(target), fresh, members, signal);
+      syncFolder(fresh);
+      await putInPlace(target, fresh);
+    } finally {
+      await rm(fresh, { recursive: true, force: true });
+    }
+  });
 }
 
-async function replaceFolder(target: string, fresh: string): Promise<void> {
-  const old = `${fresh}.old`;
-  if (existsSync(target)) await rename(target, old);
-  await rename(fresh, target);
+/** A folder that is there may hold what is not ours, and stays; a link to one goes. */
+async function putInPlace(target: string, fresh: string): Promise<void> {
+  const there = await lstat(target).catch(() => undefined);
+  if (there?.isDirectory()) {
+    const names = await readdir(fresh);
+    for (const name of names) await rename(path.join(fresh, name), path.join(target, name));
+    syncFolder(target);
+  } else {
+    if (there?.isSymbolicLink()) await rm(target);
+    await rename(fresh, target);
+  }
   syncFolder(path.dirname(target));
-  await rm(old, { recursive: true, force: true });
 }
 
 async function unpackInto(
@@ -55,9 +62,12 @@ async function unpackInto(
   folder: string,
   fresh: string,
   members: readonly ArchiveMember[],
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const most = members.reduce((sum, { sizeBytes }) => sum + sizeBytes, overheadBytes);
-  const bytes = Readable.toWeb(Readable.from(unzip(archive, most))) as ReadableStream<Uint8Array>;
+  const bytes = Readable.toWeb(
+    Readable.from(unzip(archive, most, signal)),
+  ) as ReadableStream<Uint8Array>;
   const seen = new Set<string>();
   const entries = bytes.pipeThrough(createTarDecoder({ strict: true }));
   try {
@@ -73,14 +83,19 @@ async function unpackInto(
   } catch (error) {
     throw asFormatError(archive, error);
   }
-  const missing = members.filter(({ name }) => !seen.has(name)).map(({ name }) => name);
+  const needed = members.filter(({ isOptional }) => !isOptional).map(({ name }) => name);
+  const missing = needed.filter((name) => !seen.has(name));
   if (missing.length === 0) return;
   throw fault(archive, `the files ${missing.join(', ')}`, 'an archive without them');
 }
 
 /** The archive's bytes, unzipped; no more than `most`. */
-async function* unzip(archive: string, most: number): AsyncGenerator<Uint8Array> {
-  const file = createReadStream(archive);
+async function* unzip(
+  archive: string,
+  most: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const file = createReadStream(archive, { signal });
   const gunzip = createGunzip();
   file.on('error', (error) => gunzip.destroy(error));
   file.pipe(gunzip);
@@ -114,8 +129,7 @@ function memberOf(
     throw fault(archive, expected, `${type} ${quoted}`);
   }
   if (seen.has(member.name)) throw fault(archive, 'every file once', `${quoted} again`);
-  const isSized = member.isText ? size <= member.sizeBytes : size === member.sizeBytes;
-  if (isSized) return member;
+  if (fitsMember(member, size)) return member;
   const bytes = `${member.isText ? 'at most ' : ''}${member.sizeBytes} bytes`;
   throw fault(archive, `${bytes} of ${member.name}`, String(size));
 }
@@ -134,26 +148,23 @@ function fault(file: string, expected: string, got: string, offset = 0): FormatE
   return new FormatError({ file, offset, expected, got, hint: 'nothing was unpacked' });
 }
 
-/** Errors of the system stay; those of gzip and tar are the archive's. */
+/** Errors of the system, and a stop, stay; those of gzip and tar are the archive's. */
 function asFormatError(archive: string, error: unknown): unknown {
   if (error instanceof FormatError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (/^E[A-Z]+$/.test(code)) return error;
+  if (/^(E[A-Z]+|ABORT_ERR)$/.test(code)) return error;
   const got = `"${error instanceof Error ? error.message : error}"`;
   return fault(archive, 'a gzipped tar archive', got);
 }
 
-/** Whether the folder holds every member with its size. */
+/** Whether the folder holds every member that is needed, with its size. */
 export async function isUnpacked(
   target: string,
   members: readonly ArchiveMember[],
 ): Promise<boolean> {
-  const names = new Set(await readdir(target).catch(() => []));
-  const { stat } = await import('node:fs/promises');
-  for (const { name, sizeBytes, isText } of members) {
-    if (isText) continue; // those of another origin may lack them
-    if (!names.has(name)) return false;
-    if ((await stat(path.join(target, name))).size !== sizeBytes) return false;
+  for (const member of members.filter(({ isOptional }) => !isOptional)) {
+    const there = await stat(path.join(target, member.name)).catch(() => undefined);
+    if (!there?.isFile() || !fitsMember(member, there.size)) return false;
   }
   return true;
 }
