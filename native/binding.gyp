@@ -19,6 +19,9 @@
       'target_name': 'igcnet',
       'sources': ['addon.cc', 'crop.cc', 'instance.cc', 'pool.cc'],
       'dependencies': ['kernels_baseline'],
+      # the same crops from every instruction set
+      'cflags_cc': ['-ffp-contract=off'],
+      'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['-ffp-contract=off']},
       'libraries': ['-pthread'],
       'conditions': [
         ['target_arch=="x64"', {'dependencies': ['kernels_avx2', 'kernels_avx512', 'kernels_avx512_bfloat16']}],

@@ -5,6 +5,7 @@
 import * as v from 'valibot';
 import { suggestName, usageError } from '../core/errors.ts';
 import { schemaError } from '../core/schema-error.ts';
+import { findWrongValue } from '../data/batches/resized-crop.ts';
 import type { DatasetRequest } from '../data/open-dataset.ts';
 import { kernelChoices } from '../kernels/choose.ts';
 import { activationStorages } from '../plan/plan.ts';
@@ -289,6 +290,12 @@ function checkTogether(config: RunConfig): void {
       got: `${schedule.warmupEpochs}`,
       hint: 'its own rise is set by schedule.startFactor and schedule.peakAt',
     });
+  }
+  const { resizedCrop, color } = config.augment;
+  const wrong = findWrongValue(resizedCrop, color);
+  if (wrong !== undefined) {
+    const [path, rule, got] = wrong;
+    throw usageError({ path: `augment.${path}`, rule, got: String(got) });
   }
   checkDataDir(config.data);
 }

@@ -96,20 +96,22 @@ const paperSvhn = {
 /** The same, on the official split: without the extra images. */
 const svhn = { ...paperSvhn, data: { ...paperSvhn.data, split: 'official' } } as const;
 
-/** As on CIFAR, in few epochs, with images of 28×28 shifted less. */
+/** One cycle in few epochs, images shifted by a pixel: the best of four settings on held-out training images. */
 const fashion = {
   ...paperCifar,
   depth: 8,
   data: { ...paperCifar.data, name: 'fashion-mnist' },
   epochs: 10,
-  augment: { pad: 2, mirror: true },
+  optimizer: { ...paperCifar.optimizer, learningRate: 0.2 },
+  schedule: { ...paperCifar.schedule, kind: 'one-cycle' },
+  augment: { pad: 1, mirror: true },
 } as const;
 
 /** A mirrored digit is no digit. */
 const mnist = {
   ...fashion,
   data: { ...fashion.data, name: 'mnist' },
-  augment: { pad: 2, mirror: false },
+  augment: { pad: 1, mirror: false },
 } as const;
 
 /**

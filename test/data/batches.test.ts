@@ -203,14 +203,15 @@ describe('a producer in trouble', () => {
 
   it('sends its error through the ring, after the batches that it had finished', async () => {
     const ring = makeRing({ slots: 4, batchSize: 6, imageSize: 70 });
-    let filled = 0;
-    const recipe = {
-      ...request,
-      get augment(): null {
-        if (filled++ === 2) throw usageError({ path: 'x', rule: 'must not', got: 'ünïcödé' });
-        return null;
+    let images = 0;
+    const failing = {
+      ...set,
+      get labels() {
+        if (images++ === 12) throw usageError({ path: 'x', rule: 'must not', got: 'ünïcödé' });
+        return set.labels;
       },
     };
+    const recipe = { ...request, set: failing };
     const range = { firstEpoch: 0, firstStep: 0, stepsPerEpoch: 6, epochs: 1 };
     await produceBatches({ recipe, range, ring, index: 0, producers: 1 });
     expect(awaitBatch(ring, 0, 0)).toBe(true);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../src/core/random.ts';
+import { checkRecipe } from '../../src/data/batches/batch-content.ts';
 import { chooseColor, shiftColors } from '../../src/data/batches/color.ts';
 import {
   applyResizedCrop,
@@ -8,7 +9,7 @@ import {
   cropWriter,
 } from '../../src/data/batches/resized-crop.ts';
 import { coverSampling, resizeToCover } from '../../src/data/images/resize.ts';
-import { wavyPixels } from './fixtures.ts';
+import { smallSet, wavyPixels } from './fixtures.ts';
 
 const imagenet = { shortSide: 480, minScale: 0.533, maxScale: 1, aspect: 0.25 };
 const choice = { crop: imagenet, mirror: true, color: null };
@@ -38,8 +39,8 @@ describe('a random crop', () => {
     const draws = Array.from({ length: 4000 }, (_, i) =>
       chooseResizedCrop(choice, { width: 960, height: 960 }, target, stream(i, 'forms')),
     );
-    // f = 1/2: hs = 1 / (f·stepY), ws = 1 / (f·stepX), r = ws / hs, s = (ws + hs) / 2.
-    const forms = draws.map(({ stepX, stepY }) => stepY / stepX);
+    // f = 1/2: hs = 1 / (f·stepX), ws = 1 / (f·stepY), r = ws / hs, s = (ws + hs) / 2.
+    const forms = draws.map(({ stepX, stepY }) => stepX / stepY);
     const scales = draws.map(({ stepX, stepY }) => 1 / stepX + 1 / stepY);
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
     for (const form of forms) expect(Math.abs(form - 1)).toBeLessThanOrEqual(0.25 + 1e-9);
@@ -85,6 +86,13 @@ describe('a random crop', () => {
   });
 });
 
+/** Nearly grey, or red where hue 0 and 360° meet: rounding decides which hue such a pixel has. */
+function isBetweenHues(red: number, green: number, blue: number): boolean {
+  const range = Math.max(red, green, blue) - Math.min(red, green, blue);
+  const isRed = red >= green && red >= blue;
+  return range <= 4 || (isRed && Math.abs(green - blue) < range / 1000);
+}
+
 describe("the addon's crop", () => {
   it('is the one in TypeScript, but for rounding', (context) => {
     const write = cropWriter();
@@ -99,11 +107,51 @@ describe("the addon's crop", () => {
         const [want, got] = [new Float32Array(3 * H * W + 2), new Float32Array(3 * H * W + 2)];
         applyResizedCrop({ out: want, at: 1, ...shape, statistics }, source, crop);
         write({ out: got, at: 1, ...shape, statistics }, source, crop);
-        for (const [i, value] of want.entries()) {
-          if (!(Math.abs(got[i]! - value) < 2e-4)) throw new Error(`${i}: ${got[i]}, not ${value}`);
+        const levels = new Float32Array(3 * H * W);
+        const plain = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
+        const uncolored = { ...crop, color: null };
+        applyResizedCrop({ out: levels, at: 0, ...shape, statistics: plain }, source, uncolored);
+        for (let i = 0; i < H * W; i++) {
+          const [red, green, blue] = [0, 1, 2].map((c) => levels[c * H * W + i]!);
+          if (colored && isBetweenHues(red!, green!, blue!)) continue;
+          for (let c = 0, at = i + 1; c < 3; c++, at += H * W) {
+            if (!(Math.abs(got[at]! - want[at]!) < 1e-3))
+              throw new Error(`${got[at]}, not ${want[at]}`);
+          }
         }
       }),
     );
+  });
+});
+
+describe('a wrong spec', () => {
+  it.each([
+    [
+      { ...imagenet, minScale: 2 },
+      null,
+      'augment.resizedCrop.minScale: must be a number from 0.001 to 1, got 2',
+    ],
+    [
+      { ...imagenet, aspect: 2 },
+      null,
+      'augment.resizedCrop.aspect: must be a number from 0 to 0.99, got 2',
+    ],
+    [
+      null,
+      { hue: Number.NaN, saturation: 0, lightness: 0 },
+      'augment.color.hue: must be a number from 0 to 180, got NaN',
+    ],
+  ] as const)('%# is refused', (resizedCrop, color, message) => {
+    const augment = { pad: 0, mirror: false, resizedCrop, color };
+    const recipe = {
+      set: smallSet(),
+      batchSize: 2,
+      order: 'sequential',
+      seed: 0,
+      augment,
+      statistics,
+    } as const;
+    expect(() => checkRecipe(recipe)).toThrow(message);
   });
 });
 

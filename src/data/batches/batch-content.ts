@@ -16,6 +16,7 @@ import {
 } from './augment.ts';
 import { applyCutout, chooseCutout } from './cutout.ts';
 import { isMixing, mixBatch } from './mixing.ts';
+import { findWrongValue } from './resized-crop.ts';
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */
 export interface BatchRecipe {
@@ -156,6 +157,11 @@ function checkAugment(augment: AugmentSpec, set: AnyImageSet): void {
     if (Number.isFinite(alpha) && alpha >= 0) continue;
     const rule = 'must be a number of at least 0';
     throw usageError({ path: `batches.augment.${name}`, rule, got: String(alpha) });
+  }
+  const wrong = findWrongValue(augment.resizedCrop ?? null, augment.color ?? null);
+  if (wrong !== undefined) {
+    const [path, rule, got] = wrong;
+    throw usageError({ path: `augment.${path}`, rule, got: String(got) });
   }
   const isEncoded = 'encoded' in set;
   const misplaced = isEncoded

@@ -19,7 +19,7 @@ export interface ResizedCropSpec {
   /** then by a scale s ~ U(minScale, maxScale), */
   readonly minScale: number;
   readonly maxScale: number;
-  /** and in form by r ~ U(1 − aspect, 1 + aspect): heights by 2s / (1 + r), widths by r times that. */
+  /** and in form by r ~ U(1 − aspect, 1 + aspect): widths by 2s / (1 + r), heights by r times that. */
   readonly aspect: number;
 }
 
@@ -39,9 +39,10 @@ export interface CropChoice {
 
 /**
  * Draws a crop of H×W target pixels from an image: with f = shortSide / min(width, height), a pixel of the target is
- * 1 / (f·r·2s/(1+r)) pixels of the image wide and 1 / (f·2s/(1+r)) high, and the rectangle lies anywhere in it.
+ * 1 / (f·2s/(1+r)) pixels of the image wide and 1 / (f·r·2s/(1+r)) high, and the rectangle lies anywhere in it.
  *
- * Differs: MXNet pads an image that has become smaller than the crop; here the rectangle is made as small as the image.
+ * Differs: MXNet draws the stretched image on a white canvas of s·W×s·H and crops that, and fails for one smaller than
+ * the crop; here the crop lies in the stretched image, and is made as small as it.
  */
 export function chooseResizedCrop(
   { crop, mirror, color }: CropChoice,
@@ -64,12 +65,34 @@ function drawSampling(
 ): Sampling {
   const scale = minScale + random.uniform() * (maxScale - minScale);
   const form = 1 - aspect + random.uniform() * 2 * aspect;
-  const vertical = ((2 * scale) / (1 + form)) * (shortSide / Math.min(image.width, image.height));
-  const stepX = Math.min(image.width / target.width, 1 / (form * vertical));
-  const stepY = Math.min(image.height / target.height, 1 / vertical);
+  const horizontal = ((2 * scale) / (1 + form)) * (shortSide / Math.min(image.width, image.height));
+  const stepX = Math.min(image.width / target.width, 1 / horizontal);
+  const stepY = Math.min(image.height / target.height, 1 / (form * horizontal));
   const left = random.uniform() * (image.width - stepX * target.width);
   const top = random.uniform() * (image.height - stepY * target.height);
   return { left, top, stepX, stepY };
+}
+
+/** The first wrong value of a spec: its name, the rule and what it is. */
+export function findWrongValue(
+  crop: ResizedCropSpec | null,
+  color: ColorSpec | null,
+): readonly [path: string, rule: string, got: number] | undefined {
+  const range = (path: string, value: number, least: number, most: number) =>
+    value >= least && value <= most
+      ? []
+      : [[path, `must be a number from ${least} to ${most}`, value] as const];
+  const { shortSide = 1, minScale = 1, maxScale = 1, aspect = 0 } = crop ?? {};
+  const { hue = 0, saturation = 0, lightness = 0 } = color ?? {};
+  return [
+    ...range('resizedCrop.shortSide', shortSide, 1, 65_535),
+    ...range('resizedCrop.maxScale', maxScale, 1e-3, 1e3),
+    ...range('resizedCrop.minScale', minScale, 1e-3, maxScale),
+    ...range('resizedCrop.aspect', aspect, 0, 0.99),
+    ...range('color.hue', hue, 0, 180),
+    ...range('color.saturation', saturation, 0, 255),
+    ...range('color.lightness', lightness, 0, 255),
+  ][0];
 }
 
 /** Where an image is written, and how it is normalised. */
@@ -89,8 +112,8 @@ interface CropAddon {
 }
 
 /**
- * The addon's crop where it is loaded, else `applyResizedCrop`, which is the definition: they differ by rounding in
- * float32 (the addon's recolouring of a pixel between two hues by a little more).
+ * The addon's crop where it is loaded, else `applyResizedCrop`, which is the definition. They differ by rounding in
+ * float32; hue jumps there, so that a pixel that is nearly grey, or red between its ends, may get another one.
  */
 export function cropWriter(): CropWriter {
   const loaded = loadAddon<CropAddon>();
