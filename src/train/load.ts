@@ -218,7 +218,7 @@ export async function predictFiles(
     const predictions: FilePrediction[] = [];
     for (const file of files) {
       try {
-        const image = await decodeImageFile(file, spec.input);
+        const image = await decodeImageFile(file, spec.input, { share: preprocessing.cropShare });
         const [probabilities] = classifier.classify(image, table);
         predictions.push({ file, top: likeliestClasses(classes, probabilities!, top) });
       } catch (error) {

@@ -30,6 +30,8 @@ export interface Preprocessing {
   readonly maxValue: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** Share of the largest centred square's side that an image file is cropped to; 1 when absent. */
+  readonly cropShare?: number | undefined;
 }
 
 /** What a network is besides its numbers. */
@@ -61,6 +63,7 @@ const preprocessingSchema = v.strictObject({
   maxValue: natural,
   mean: v.array(v.number()),
   std: v.array(v.number()),
+  cropShare: v.optional(v.pipe(v.number(), v.minValue(0.01), v.maxValue(1))),
 });
 
 /** The file's bytes; equal models give equal bytes. */

@@ -5,6 +5,7 @@
 import { internalError } from '../core/errors.ts';
 import { type BatchSource, openBatches } from '../data/batches/batches.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
+import { cropShare } from '../data/images/encoded-images.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
 import { batchSizeFor } from './batch-size.ts';
 import type { TrainState } from './checkpoint.ts';
@@ -63,7 +64,14 @@ export function makeTrainingModel(
   const plan = planModel(model, planned);
   const evaluator = (name: string, set: AnyImageSet) =>
     makeEvaluator(model, { name, set, classes, statistics, batchSize: config.testBatchSize });
-  const preprocessing: Preprocessing = { channels, height, width, maxValue, ...statistics };
+  const preprocessing: Preprocessing = {
+    channels,
+    height,
+    width,
+    maxValue,
+    ...statistics,
+    ...('encoded' in train && { cropShare }),
+  };
   return {
     model,
     executor: kernels.instantiate(plan, model),

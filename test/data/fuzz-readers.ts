@@ -113,7 +113,7 @@ async function imageFuzzing(file: string, decoder: ImageDecoder): Promise<Omit<F
     : await sharp(data, { raw: { width: 20, height: 16, channels: 3 } })
         .jpeg()
         .toBuffer();
-  const read = () => decodeImageFile(file, { channels: 3, height: 8, width: 8 }, decoder);
+  const read = () => decodeImageFile(file, { channels: 3, height: 8, width: 8 }, { decoder });
   return { file, seeds: [seed], read, isClean: isDataError };
 }
 

@@ -79,7 +79,7 @@ describe('resizeToCover', () => {
 describe('decodeImageFile', () => {
   it.each(decoders)('expands grey, reads palettes and all depths ($name)', async (decoder) => {
     const decode = async (name: string, bytes: Uint8Array) => [
-      ...(await decodeImageFile(await put(path.join(folder, name), bytes), shape, decoder)),
+      ...(await decodeImageFile(await put(path.join(folder, name), bytes), shape, { decoder })),
     ];
     expect(await decode('grey.png', plainPng([77]))).toEqual(Array(12).fill(77));
     const deep = encode({
@@ -116,7 +116,7 @@ describe('decodeImageFile', () => {
 
   it.each(decoders)('composites alpha on white ($name)', async (decoder) => {
     const decode = async (name: string, bytes: Uint8Array) =>
-      decodeImageFile(await put(path.join(folder, name), bytes), shape, decoder);
+      decodeImageFile(await put(path.join(folder, name), bytes), shape, { decoder });
     const half = await decode('half.png', plainPng([0, 100, 255, 127]));
     // libvips rounds down.
     expect([half[0], half[4], half[8]]).toEqual([128, decoder.name === 'sharp' ? 177 : 178, 255]);
@@ -129,7 +129,7 @@ describe('decodeImageFile', () => {
     const withKey = insertChunk(png, 'tRNS', Uint8Array.of(0, 5, 0, 6, 0, 7));
     const file = await put(path.join(folder, 'key.png'), withKey);
     for (const decoder of decoders) {
-      expect([...(await decodeImageFile(file, shape, decoder))]).toEqual(Array(12).fill(255));
+      expect([...(await decodeImageFile(file, shape, { decoder }))]).toEqual(Array(12).fill(255));
     }
   });
 
@@ -143,7 +143,11 @@ describe('decodeImageFile', () => {
       width: 8,
     });
     for (const decoder of decoders) {
-      const turned = await decodeImageFile(file, { channels: 3, height: 12, width: 8 }, decoder);
+      const turned = await decodeImageFile(
+        file,
+        { channels: 3, height: 12, width: 8 },
+        { decoder },
+      );
       expect(largestDifference(turned, expected)).toBeLessThanOrEqual(4);
     }
   });
@@ -160,7 +164,9 @@ describe('decodeImageFile', () => {
     else files.push(...(await somePhotos(real)));
     for (const file of files) {
       const size = { channels: 3, height: 32, width: 32 };
-      const [a, b] = await Promise.all(decoders.map((d) => decodeImageFile(file, size, d)));
+      const [a, b] = await Promise.all(
+        decoders.map((d) => decodeImageFile(file, size, { decoder: d })),
+      );
       expect(largestDifference(a!, b!)).toBeLessThanOrEqual(4);
     }
   });
@@ -168,8 +174,10 @@ describe('decodeImageFile', () => {
   it('reads CMYK with sharp, and says that it needs sharp without it', async () => {
     const file = path.join(folder, 'cmyk.jpg');
     await wavy(16, 16).toColourspace('cmyk').jpeg().toFile(file);
-    expect(await decodeImageFile(file, shape, sharpDecoder)).toHaveLength(12);
-    expect(await errorOf(() => decodeImageFile(file, shape, portableDecoder))).toMatchObject({
+    expect(await decodeImageFile(file, shape, { decoder: sharpDecoder })).toHaveLength(12);
+    expect(
+      await errorOf(() => decodeImageFile(file, shape, { decoder: portableDecoder })),
+    ).toMatchObject({
       kind: 'data',
       message: `${file}: must be a decodable image, got "CMYK JPEG files need sharp installed"`,
     });
@@ -179,9 +187,9 @@ describe('decodeImageFile', () => {
     const file = path.join(folder, 'photo.webp');
     await wavy(16, 16).webp().toFile(file);
     expect(await decodeImageFile(file, shape)).toHaveLength(12);
-    expect((await errorOf(() => decodeImageFile(file, shape, portableDecoder))).message).toBe(
-      `${file}: must end in .png, .jpg, .jpeg, got .webp; install sharp to read WebP`,
-    );
+    expect(
+      (await errorOf(() => decodeImageFile(file, shape, { decoder: portableDecoder }))).message,
+    ).toBe(`${file}: must end in .png, .jpg, .jpeg, got .webp; install sharp to read WebP`);
   });
 
   it('refuses files of other endings, missing files and other channel counts', async () => {
@@ -219,7 +227,7 @@ describe('decodeImageFile', () => {
     for (const [name, bytes] of Object.entries(bad)) {
       const file = await put(path.join(folder, name), bytes);
       for (const decoder of decoders) {
-        const { message } = await errorOf(() => decodeImageFile(file, shape, decoder));
+        const { message } = await errorOf(() => decodeImageFile(file, shape, { decoder }));
         expect(message).toMatch(/^\/.*: must be a decodable image, got ".+"$/);
       }
     }

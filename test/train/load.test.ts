@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { encode } from 'fast-png';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
+import { type ConfigOverrides, resolveConfig } from '../../src/train/config.ts';
 import { evaluateRun, loadModel, predictFiles } from '../../src/train/load.ts';
 import { collect, smallRun, smallTask, temporaryFolder } from './small-run.ts';
 
@@ -191,5 +192,54 @@ describe('predicted files', () => {
     await expect(predictFiles(run, files, { top: 0 })).rejects.toThrow(
       'top: must be an integer of at least 1, got 0',
     );
+  });
+});
+
+describe('a network trained on images that are decoded when needed', () => {
+  it('sees a file as its evaluation does', async () => {
+    const root = temporaryFolder();
+    for (const [split, name, grey] of [
+      ['train', 'cat', 10],
+      ['train', 'dog', 200],
+      ['val', 'cat', 60],
+      ['val', 'dog', 140],
+    ] as const) {
+      mkdirSync(path.join(root, 'in', split, name), { recursive: true });
+      const data = Uint8Array.from({ length: 900 }, (_, i) => (grey + 3 * (i % 30)) % 256);
+      for (const i of [0, 1, 2, 3]) {
+        const png = encode({ width: 30, height: 30, data: data.map((v) => v + i), channels: 1 });
+        writeFileSync(path.join(root, 'in', split, name, `${i}.png`), png);
+      }
+    }
+    const data = { name: 'imagenet', dir: path.join(root, 'in'), imgSize: 8, synthetic: null };
+    const more = { data, family: 'cifar', net: 'IGC-L2M2', double: null, batchSize: 4 } as const;
+    const plain = {
+      augment: { pad: 0, mirror: true, resizedCrop: null, color: null },
+      replicas: 1,
+    };
+    const config = resolveConfig('paper-imagenet', {
+      ...smallRun,
+      ...more,
+      ...plain,
+      data: { ...data, statistics: null, valSplit: 0 },
+      epochs: 2,
+      output: root,
+    } as ConfigOverrides);
+    const { error } = await collect({ kind: 'new', config });
+    if (error) throw error;
+    const trained = path.join(root, 'run');
+    const { preprocessing } = await loadModel(trained, options);
+    expect(preprocessing.cropShare).toBe(224 / 256);
+    const { perClass, loss } = await evaluateRun(trained, options);
+    const files = ['cat', 'dog'].flatMap((name) =>
+      [0, 1, 2, 3].map((i) => path.join(root, 'in', 'val', name, `${i}.png`)),
+    );
+    const predictions = await predictFiles(trained, files, options);
+    const losses = predictions.map(({ file, top }) => {
+      const truth = path.basename(path.dirname(file));
+      return -Math.log(top.find(({ name }) => name === truth)!.probability);
+    });
+    expect(losses.reduce((sum, x) => sum + x, 0) / 8).toBeCloseTo(loss, 2);
+    expect(perClass).toHaveLength(2);
   });
 });

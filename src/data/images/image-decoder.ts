@@ -19,6 +19,14 @@ export function chooseDecoder(): Promise<ImageDecoder> {
   return chosen;
 }
 
+/** How an image file is decoded. */
+export interface DecodeOptions {
+  /** Default: the best one installed. */
+  readonly decoder?: ImageDecoder | undefined;
+  /** Share of the largest centred square's side that is kept; 1. Networks trained on `imagenet`: 224 / 256. */
+  readonly share?: number | undefined;
+}
+
 /**
  * The image in `file` as C×H×W bytes (0…255), resized to cover and centre-cropped as in training. Grey images
  * are expanded when `channels` is 3, colour images turned grey when it is 1; alpha is composited on white.
@@ -31,7 +39,7 @@ export function chooseDecoder(): Promise<ImageDecoder> {
 export async function decodeImageFile(
   file: string,
   shape: ImageShape,
-  decoder?: ImageDecoder,
+  { decoder, share }: DecodeOptions = {},
 ): Promise<Uint8Array> {
   if (shape.channels !== 1 && shape.channels !== 3) {
     throw usageError({
@@ -52,7 +60,7 @@ export async function decodeImageFile(
     });
   }
   const bytes = await readWhole('image', file);
-  return resizeToCover(await decodeBytes(file, bytes, chosenDecoder), shape);
+  return resizeToCover(await decodeBytes(file, bytes, chosenDecoder), shape, share);
 }
 
 /** The image that `bytes` hold, at its full size. Throws a data error that begins with `name`. */

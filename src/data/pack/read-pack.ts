@@ -4,12 +4,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import * as v from 'valibot';
 import type { AnyImageSet, Dataset } from '../dataset.ts';
 import { FormatError } from '../format-error.ts';
 import { mapFilePart, mappingUnit, mapsFiles } from '../mapped-file.ts';
-import { unreadable } from '../readers/reading.ts';
+import { withFile } from '../readers/reading.ts';
 import {
   longestHeader,
   type PackHeader,
@@ -184,17 +184,4 @@ async function readBytes(handle: FileHandle, offset: number, length: number): Pr
     done += bytesRead;
   }
   return bytes.subarray(0, done);
-}
-
-async function withFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(file);
-    return await use(handle);
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw unreadable(file, file, cause);
-  } finally {
-    await handle?.close();
-  }
 }

@@ -140,7 +140,7 @@ async function decodeAll(
   // sharp decodes on Node's own pool of 4 threads; a few more keep it busy while files are read.
   await forEachBounded(count, Math.max(6, availableParallelism()), async (i) => {
     try {
-      const pixels = await decodeImageFile(listing.files[i]!, shape, decoder);
+      const pixels = await decodeImageFile(listing.files[i]!, shape, { decoder });
       set.pixels.set(pixels, i * imageBytes(shape));
     } catch (error) {
       if (!(error instanceof IgcError) || error.kind !== 'data') throw error;

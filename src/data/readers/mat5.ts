@@ -4,10 +4,10 @@
  * @source MathWorks, "MAT-File Format", version 5
  */
 
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { FormatError } from '../format-error.ts';
 import { type ByteSource, type ByteStream, openByteStream } from './byte-stream.ts';
-import { unreadable } from './reading.ts';
+import { withFile } from './reading.ts';
 
 /** A numeric array of the file, in column-major order. */
 export interface MatVariable {
@@ -59,9 +59,7 @@ const mostVariables = 1000;
 
 /** All numeric variables of the file, by name. Throws `FormatError`s. */
 export async function readMatVariables(file: string): Promise<ReadonlyMap<string, MatVariable>> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(file);
+  return withFile(file, async (handle) => {
     const { size } = await handle.stat();
     const littleEndian = await readFileHeader(file, handle);
     const variables = new Map<string, MatVariable>();
@@ -72,12 +70,7 @@ export async function readMatVariables(file: string): Promise<ReadonlyMap<string
       at = element.end;
     }
     return variables;
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw unreadable(file, file, cause);
-  } finally {
-    await handle?.close();
-  }
+  });
 }
 
 /** Whether numbers are little-endian. */

@@ -12,7 +12,7 @@ import { FormatError } from '../format-error.ts';
 import type { DatasetSource, ImageChunk, SplitSource } from '../source.ts';
 import { fineLabels } from './cifar100-labels.ts';
 import { type ColumnValue, isReadable, readColumnPages } from './parquet-pages.ts';
-import { unreadable } from './reading.ts';
+import { withFile } from './reading.ts';
 import { isSoundStruct } from './thrift-check.ts';
 
 const side = 32;
@@ -258,18 +258,5 @@ function writePixels(out: Uint8Array, to: number, file: string, png: Uint8Array)
   }
   for (let c = 0, at = to * 3 * area; c < 3; c++) {
     for (let i = 0; i < area; i++) out[at++] = data[3 * i + c]!;
-  }
-}
-
-async function withFile<T>(file: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(file);
-    return await use(handle);
-  } catch (cause) {
-    if (cause instanceof FormatError) throw cause;
-    throw unreadable(file, file, cause);
-  } finally {
-    await handle?.close();
   }
 }

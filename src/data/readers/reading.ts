@@ -2,7 +2,7 @@
  * File reading whose failures are data errors that name the file and the system's reason.
  */
 
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dataError } from '../../core/errors.ts';
 
 /** Reads a whole file. Throws a data error that begins with `owner` (a data set's name, say). */
@@ -11,6 +11,23 @@ export async function readWhole(owner: string, file: string): Promise<Buffer<Arr
     return await readFile(file);
   } catch (cause) {
     throw unreadable(owner, file, cause);
+  }
+}
+
+/** Opens a file for `use` and closes it; what the system refuses becomes a data error. */
+export async function withFile<T>(
+  file: string,
+  use: (handle: FileHandle) => Promise<T>,
+): Promise<T> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file);
+    return await use(handle);
+  } catch (cause) {
+    const isSystems = cause instanceof Error && 'syscall' in cause;
+    throw isSystems ? unreadable(file, file, cause) : cause;
+  } finally {
+    await handle?.close();
   }
 }
 
