@@ -32,6 +32,9 @@ export async function archive(entries: readonly Entry[] = sound): Promise<Buffer
 
 export const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
 
+/** Patience enough for a server in the same process. */
+export const impatient = { backoffMs: 1, retries: 2, timeoutMs: 300 } as const;
+
 /** A data set of one archive and one of two plain files. */
 export function smallTable(tar: Buffer, plain: Buffer): readonly DatasetDownloads[] {
   const address = 'http://127.0.0.1:10009/'; // nobody answers there

@@ -8,7 +8,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GetRequest, getDataset } from '../../src/data/get/get-dataset.ts';
 import type { GetEvent } from '../../src/data/get/obtain-file.ts';
 import { type CifarLayout, openCifar } from '../../src/data/readers/cifar.ts';
-import { archive, file, md5, members, smallTable, sound } from './archives.ts';
+import { archive, file, impatient, md5, members, smallTable, sound } from './archives.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -66,9 +66,7 @@ const get = (request: Partial<GetRequest> = {}) =>
     from: address,
     output: root,
     table: smallTable(tar, plain),
-    backoffMs: 1,
-    retries: 2,
-    timeoutMs: 300,
+    ...impatient,
     onEvent: (event) => events.push(event),
     ...request,
   });

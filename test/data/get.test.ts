@@ -11,7 +11,7 @@ import { FormatError } from '../../src/data/format-error.ts';
 import { type GetRequest, getDataset } from '../../src/data/get/get-dataset.ts';
 import type { GetEvent } from '../../src/data/get/obtain-file.ts';
 import { unpackArchive } from '../../src/data/get/unpack.ts';
-import { archive, file, md5, members, smallTable, sound } from './archives.ts';
+import { archive, file, impatient, md5, members, smallTable, sound } from './archives.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, bytes: Buffer) => void;
@@ -71,9 +71,7 @@ const get = (request: Partial<GetRequest> = {}) =>
     from: address,
     output: root,
     table: smallTable(tar, plain),
-    backoffMs: 1,
-    retries: 2,
-    timeoutMs: 300,
+    ...impatient,
     onEvent: (event) => events.push(event),
     ...request,
   });
