@@ -56,7 +56,9 @@ export async function openSvhn({ dir, split }: SvhnRequest): Promise<DatasetSour
     remedy: `"igc data get svhn${split === 'paper' ? ' --extra' : ''}", or put the files`,
     dir,
   });
-  const files = await Promise.all(names.map((name) => openFile(path.join(folder, name))));
+  const files: DigitFile[] = [];
+  // One by one, so that of several faults always the same is told.
+  for (const name of names) files.push(await openFile(path.join(folder, name)));
   const test = files.pop()!;
   const shared = { name: 'svhn', classes: digits, test: splitOf([test], [allOf(test)]) };
   const whole = files.map(allOf);
