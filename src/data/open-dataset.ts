@@ -119,8 +119,13 @@ function checkRequest(request: DatasetRequest, format: Format): void {
     const value = request[option];
     const isDefault = value === undefined || value === false || value === 'official';
     if (isDefault || format.takes.includes(option)) continue;
-    const rule = `is not an option of ${name}`;
-    throw usageError({ path: `data.${option}`, rule, got: JSON.stringify(value) });
+    throw usageError({
+      path: `data.${option}`,
+      rule: `is not an option of ${name}`,
+      got: JSON.stringify(value),
+      ...(name === 'imagenet' &&
+        option === 'skipBad' && { hint: '"igc data check" names the images to remove' }),
+    });
   }
   if (!(valSplit >= 0 && valSplit < 1)) {
     const rule = 'must be at least 0 and below 1';

@@ -64,6 +64,10 @@ describe('openDataset', () => {
     [{ name: 'mnist', split: 'paper' }, 'data.split: is not an option of mnist, got "paper"'],
     [{ name: 'packed' }, 'data.dir: must name the packed file, got nothing; give it as data.dir'],
     [{ name: 'cifar10', skipBad: true }, 'data.skipBad: is not an option of cifar10, got true'],
+    [
+      { name: 'imagenet', dir: 'x', skipBad: true },
+      'data.skipBad: is not an option of imagenet, got true; "igc data check" names the images to remove',
+    ],
     [{ name: 'digits', testSplit: 0.1 }, 'data.testSplit: is not an option of digits, got 0.1'],
     [
       { name: 'digits', synthetic: { count: 3 } },

@@ -174,7 +174,9 @@ function checkAugment(augment: AugmentSpec, set: AnyImageSet): void {
       ? 'must be 0 for images that are decoded when needed'
       : 'is only for images that are decoded when needed (imagenet)',
     got: JSON.stringify(augment[misplaced]),
-    hint: isEncoded ? 'augment.resizedCrop crops them' : 'augment.pad crops others',
+    ...(misplaced !== 'color' && {
+      hint: isEncoded ? 'augment.resizedCrop crops them' : 'augment.pad crops others',
+    }),
   });
 }
 
