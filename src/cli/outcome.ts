@@ -47,8 +47,8 @@ export function nextSteps({ dataset }: RunSummary, folder: string): string {
       'your own images: one folder for each class in it',
     ],
     [
-      `${igc} train --data cifar10 --data-dir <dir> --depth 8 --epochs 20`,
-      'CIFAR-10, from cifar-10-binary.tar.gz unpacked in <dir>',
+      `${igc} train --data cifar10 --depth 8 --epochs 20`,
+      `CIFAR-10, once "${igc} data get cifar10" has got it`,
     ],
   ];
   const lines = commands.flatMap(([command, what]) => [`  ${command}`, `      ${what}`]);
