@@ -41,7 +41,7 @@ describe('igc train', () => {
     const { stderr } = await train('--name', 'next', '--next-steps');
     expect(stderr).toMatch(/^ {2}npx igc eval runs.next$/m);
     expect(stderr).toMatch(/^ {2}npx igc train --data <folder> --name pets$/m);
-    expect(stderr).toMatch(/--data cifar10 --data-dir <dir>/);
+    expect(stderr).toMatch(/igc train --data cifar10 --depth 8 --epochs 20\n.*data get cifar10/);
   });
 
   it('checks everything and writes nothing with --dry-run', async () => {
