@@ -1,6 +1,6 @@
 /**
- * The values of one flat column of a Parquet row group, page by page. The package hyparquet reads the metadata and
- * unpacks Snappy; pages are read here, because it believes their numbers, and a hostile file would take all memory.
+ * The values of one flat column of a Parquet row group, page by page. The package hyparquet reads the metadata;
+ * pages are read here, because it believes their numbers, and a hostile file would take all memory.
  * Byte arrays and integers, plain or in a dictionary, of at most one value a row: what images and labels need.
  * @source apache/parquet-format: README.md, Encodings.md
  */
@@ -8,9 +8,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import type { ColumnMetaData } from 'hyparquet';
-import { snappyUncompress } from 'hyparquet/src/snappy.js';
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
 import { FormatError } from '../format-error.ts';
+import { unpackSnappy } from './snappy.ts';
 import { isSoundStruct, readVarint } from './thrift-check.ts';
 
 /** Where a column's pages lie. */
@@ -173,7 +173,7 @@ async function readPageBody(place: ColumnChunkPlace, header: PageHeader): Promis
 
 function unpack(codec: string, packed: Buffer, out: Buffer): void {
   if (codec === 'SNAPPY') {
-    snappyUncompress(packed, out);
+    unpackSnappy(packed, out);
     return;
   }
   const bytes = gunzipSync(packed, { maxOutputLength: Math.max(1, out.length) });
