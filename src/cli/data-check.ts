@@ -44,14 +44,19 @@ async function runCheck(
   const { checkDataset } = await import('../data/check.ts');
   const open = async (config: RunConfig) => {
     if (config.data.name === 'packed') await verifyPack(config.data.dir!);
-    return openDataset(datasetRequest(config));
+    const isFolder = config.data.name === 'folder';
+    const request = datasetRequest(config);
+    const opened = await openDataset({ ...request, skipBad: isFolder || request.skipBad });
+    return { opened, isStrict: isFolder && !config.data.skipBad };
   };
-  const dataset = await withConfig(command, open, name);
-  const report = await checkDataset(dataset);
+  const { opened, isStrict } = await withConfig(command, open, name);
+  const checked = await checkDataset(opened);
+  // Left out to be told all together.
+  const report = isStrict ? { ...checked, skipped: [], undecodable: checked.skipped } : checked;
   if (json) printJson(report);
   else printData(reportText(report));
   const [broken] = report.undecodable;
-  if (sheet !== undefined && broken === undefined) await writeSheet(dataset, sheet);
+  if (sheet !== undefined && broken === undefined) await writeSheet(opened, sheet);
   if (broken !== undefined) {
     throw dataError({
       path: report.name,

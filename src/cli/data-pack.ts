@@ -2,11 +2,11 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { usageError } from '../core/errors.ts';
+import { IgcError, usageError } from '../core/errors.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import type { RunConfig } from '../train/config.ts';
 import { addConfigFlags, sharedOptions } from './options.ts';
-import { printData, printJson, printNews, shortPath } from './terminal.ts';
+import { printData, printJson, printNews, shortPath, warningText } from './terminal.ts';
 
 interface PackFlags {
   readonly out: string;
@@ -35,6 +35,9 @@ async function runPack(
   { out, force = false, json = false }: PackFlags,
 ): Promise<void> {
   const file = path.resolve(out);
+  if (existsSync(file) && !statSync(file).isFile()) {
+    throw usageError({ path: '--out', rule: 'must be a file', got: out });
+  }
   if (existsSync(file) && !force) {
     const hint = 'choose another, or --force to replace it';
     throw usageError({ path: '--out', rule: 'must not exist', got: out, hint });
@@ -48,9 +51,21 @@ async function runPack(
     return openStreaming(datasetRequest(config));
   };
   const input = await withConfig(command, open, name);
-  const { splits } = await writePack(file, input, liveProgress());
+  let stopped = false;
+  const onSignal = () => {
+    stopped = true;
+  };
+  const show = liveProgress();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const { splits } = await writePack(file, input, (split, done, count) => {
+    if (stopped) throw new IgcError('interrupted', `${out}: stopped, nothing was written`);
+    show(split, done, count);
+  });
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   const sizeBytes = statSync(file).size;
-  if (json) return printJson({ file, sizeBytes, name: input.name, splits });
+  const skipped = 'skipped' in input ? input.skipped : [];
+  for (const reason of skipped) printNews(warningText(`left out: ${reason}`));
+  if (json) return printJson({ file, sizeBytes, name: input.name, splits, skipped });
   const counts = splits.map(({ split, count }) => `${formatCount(count)} ${split}`).join(', ');
   printData(`${input.name}: ${counts} images, ${formatBytes(sizeBytes)} in ${shortPath(file)}`);
 }

@@ -1,5 +1,6 @@
 /** `igc train --dry-run`: everything that training checks before its first step, and what it would then do. */
 
+import { checkRecipe } from '../data/batches/batch-content.ts';
 import type { AnyImageSet } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
@@ -7,6 +8,7 @@ import { describeNetwork } from '../plan/describe.ts';
 import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import { configNetwork, networkName } from '../train/network-choice.ts';
+import { chosenAugment } from '../train/trainer-parts.ts';
 import { printData, printJson } from './terminal.ts';
 
 /** Opens the data, plans the network and prints what would run. Throws what training would throw. */
@@ -17,6 +19,10 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
   const input = { channels, height, width };
   const spec = configNetwork(config, { input, classes: classes.length });
   const batch = batchSizeFor(config, train.count);
+  const unit = { mean: Array(channels).fill(0), std: Array(channels).fill(1) };
+  const order = 'shuffled';
+  const augment = chosenAugment(config);
+  checkRecipe({ set: train, batchSize: batch, order, seed: 0, augment, statistics: unit });
   const description = describeNetwork(spec, {
     batch,
     replicas: config.replicas,

@@ -5,8 +5,9 @@ import { runCommand } from './program.ts';
 // `igc describe | head`: a reader that has seen enough is no failure.
 for (const pipe of [process.stdout, process.stderr]) {
   pipe.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
+    if (error.code === 'EPIPE') process.exit(0);
+    if (pipe === process.stdout) process.stderr.write(`stdout: ${error.message}\n`);
+    process.exit(1);
   });
 }
 

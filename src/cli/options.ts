@@ -89,7 +89,7 @@ const configFlags: readonly ConfigFlag[] = [
     path: 'data.imgSize',
     kind: 'number',
     group: 'Data',
-    help: 'side to which images of a folder are resized (default: 32)',
+    help: 'side to which images of a folder are resized (default: 32; imagenet: 224)',
   },
   {
     flags: '--skip-bad',

@@ -2,11 +2,13 @@
  * Says what a file or folder holds, by names and a few bytes: which data set to open, and how.
  */
 
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { dataError } from '../core/errors.ts';
 import { packMagic } from './pack/pack-layout.ts';
 import { readPackHeader } from './pack/read-pack.ts';
 import { findParquet, isFineLabelled } from './readers/parquet-cifar.ts';
+import { withFile } from './readers/reading.ts';
 
 /** What was recognised: `name` and `dir` of a `DatasetRequest`. */
 export interface RecognisedData {
@@ -16,21 +18,32 @@ export interface RecognisedData {
   readonly packedName?: string;
 }
 
+const idxMark = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte(\.gz)?$/;
+
 /** Files whose presence in a folder, or in one of this name in it, says what it is. */
 const marks: readonly { readonly name: string; readonly folder: string; readonly mark: RegExp }[] =
   [
-    { name: 'cifar10', folder: 'cifar-10-batches-bin', mark: /^data_batch_1\.bin$/ },
-    { name: 'cifar100', folder: 'cifar-100-binary', mark: /^fine_label_names\.txt$/ },
+    {
+      name: 'cifar10',
+      folder: 'cifar-10-batches-bin',
+      mark: /^(data_batch_[1-5]|test_batch)\.bin$/,
+    },
+    {
+      name: 'cifar100',
+      folder: 'cifar-100-binary',
+      mark: /^((fine|coarse)_label_names\.txt|train\.bin)$/,
+    },
     { name: 'svhn', folder: 'svhn', mark: /^(train|test|extra)_32x32\.mat$/ },
-    { name: 'fashion-mnist', folder: 'fashion-mnist', mark: /^train-images-idx3-ubyte(\.gz)?$/ },
-    { name: 'mnist', folder: 'mnist', mark: /^train-images-idx3-ubyte(\.gz)?$/ },
+    { name: 'fashion-mnist', folder: 'fashion-mnist', mark: idxMark },
+    { name: 'mnist', folder: 'mnist', mark: idxMark },
   ];
 
-/** Undefined for what does not exist. A folder that is nothing else is one of images. */
+/** Undefined for what does not exist. A folder that is nothing else is one of images. Throws data errors. */
 export async function recogniseData(place: string): Promise<RecognisedData | undefined> {
   const kind = await stat(place).catch(() => undefined);
   if (kind === undefined) return undefined;
-  if (!kind.isDirectory()) return recogniseFile(place);
+  if (kind.isFile()) return recogniseFile(place);
+  if (!kind.isDirectory()) throw unknownFile(place);
   const names = await namesIn(place);
   for (const { name, folder, mark } of marks) {
     const inside = names.includes(folder) ? await namesIn(path.join(place, folder)) : [];
@@ -47,28 +60,35 @@ export async function recogniseData(place: string): Promise<RecognisedData | und
   return { name: (await isImagenet(place, names)) ? 'imagenet' : 'folder', dir: place };
 }
 
-/** A packed file, or one of the files of a known folder. */
-async function recogniseFile(file: string): Promise<RecognisedData | undefined> {
-  const handle = await open(file);
+/** A packed file, or one of the files of a known folder. Throws a data error for others. */
+async function recogniseFile(file: string): Promise<RecognisedData> {
   const start = Buffer.alloc(packMagic.length);
-  try {
-    await handle.read(start, 0, start.length, 0);
-  } finally {
-    await handle.close();
-  }
+  await withFile(file, (handle) => handle.read(start, 0, start.length, 0));
   if (start.toString('latin1') === packMagic) {
     return { name: 'packed', dir: file, packedName: (await readPackHeader(file)).name };
   }
   const folder = await recogniseData(path.dirname(file));
-  return folder?.name === 'folder' || folder?.name === 'imagenet' ? undefined : folder;
+  const mark = marks.find(({ name }) => name === folder?.name)?.mark;
+  if (folder && (mark?.test(path.basename(file)) || file.endsWith('.parquet'))) return folder;
+  throw unknownFile(file);
 }
 
-/** Classes named by WordNet ids, or all of val's images in one folder. */
+function unknownFile(file: string): Error {
+  return dataError({
+    path: 'data.dir',
+    rule: 'must be a folder, a packed file or a file of a known data set',
+    got: file,
+  });
+}
+
+/** Classes named by WordNet ids, or all of val's images in one folder; a folder test without classes is passed over. */
 async function isImagenet(place: string, names: readonly string[]): Promise<boolean> {
-  if (!names.includes('train') || !names.includes('val') || names.includes('test')) return false;
+  if (!names.includes('train') || !names.includes('val')) return false;
   const train = await namesIn(path.join(place, 'train'));
-  const val = await namesIn(path.join(place, 'val'));
-  return train.some((name) => /^n\d{8}$/.test(name)) || !train.some((name) => val.includes(name));
+  if (train.some((name) => /^n\d{8}$/.test(name))) return true;
+  const hasClasses = async (split: string) =>
+    (await namesIn(path.join(place, split))).some((name) => train.includes(name));
+  return !(await hasClasses('val')) && !(await hasClasses('test'));
 }
 
 async function namesIn(folder: string): Promise<readonly string[]> {

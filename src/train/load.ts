@@ -6,6 +6,7 @@ import { normalisationTable } from '../data/batches/augment.ts';
 import type { AnyImageSet, Dataset, SplitName } from '../data/dataset.ts';
 import { decodeImageFile } from '../data/images/image-decoder.ts';
 import { openDataset } from '../data/open-dataset.ts';
+import { measureStatistics } from '../data/statistics.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { checkpointFiles, readState, resolveCheckpoint } from './checkpoint.ts';
@@ -137,6 +138,7 @@ export async function evaluateRun(
   const dataset = await openDataset(datasetRequest(config));
   const set = splitOf(dataset, split);
   checkFits(checkpoint, card, dataset, set);
+  const changed = await hasChanged(dataset, config, card);
   const evaluator = makeEvaluator(model, {
     name: split,
     set,
@@ -162,7 +164,9 @@ export async function evaluateRun(
       kernels,
       imagesPerSecond: (1000 * set.count) / (performance.now() - began),
       skipped: dataset.skipped,
-      warnings,
+      warnings: changed
+        ? [...warnings, 'the training images are not those that the network was trained on']
+        : warnings,
     };
   } finally {
     evaluator.dispose();
@@ -303,6 +307,13 @@ function checkFits(checkpoint: string, card: ModelCard, dataset: Dataset, set: A
       got: `${dataset.name} with ${dataset.classes.join(', ')}`,
     });
   }
+}
+
+/** Whether mean or deviation of the training images are others than in training. */
+async function hasChanged(dataset: Dataset, config: RunConfig, card: ModelCard): Promise<boolean> {
+  const { mean, std } = config.data.statistics ?? (await measureStatistics(dataset.train));
+  const { preprocessing } = card;
+  return JSON.stringify([mean, std]) !== JSON.stringify([preprocessing.mean, preprocessing.std]);
 }
 
 function likeliestClasses(

@@ -21,8 +21,10 @@ import { lockFile } from './run-lock.ts';
  * Throws a usage error when a folder of the chosen name exists.
  */
 export function createRunFolder(config: RunConfig, environment: Environment, now: Date): string {
+  // From wherever the run is used later, it is the same data.
+  const dir = config.data.dir === null ? null : path.resolve(config.data.dir);
   const files = [
-    { name: 'config.json', bytes: json(config) },
+    { name: 'config.json', bytes: json({ ...config, data: { ...config.data, dir } }) },
     { name: 'env.json', bytes: json(environment) },
     lockFile(),
   ];

@@ -3,6 +3,7 @@
  * the optimizer. What is allocated here is all that is allocated.
  */
 import { internalError } from '../core/errors.ts';
+import type { AugmentSpec } from '../data/batches/augment.ts';
 import { type BatchSource, openBatches } from '../data/batches/batches.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
 import { cropShare } from '../data/images/encoded-images.ts';
@@ -99,7 +100,7 @@ export function openTrainingBatches(
   { statistics, batchSize, stepsPerEpoch }: TrainingModel,
   state: TrainState,
 ): BatchSource {
-  const { augment, seed, epochs } = config;
+  const { seed, epochs } = config;
   const isEpochDone = state.stepInEpoch >= stepsPerEpoch;
   const firstEpoch = state.epoch + (isEpochDone ? 1 : 0);
   if (firstEpoch >= epochs) return noBatches;
@@ -108,7 +109,7 @@ export function openTrainingBatches(
     batchSize,
     order: 'shuffled',
     seed,
-    augment: isPlain(augment) ? null : augment,
+    augment: chosenAugment(config),
     statistics,
     firstEpoch,
     firstStep: isEpochDone ? 0 : state.stepInEpoch,
@@ -117,10 +118,11 @@ export function openTrainingBatches(
   });
 }
 
-/** Whether images are only normalised. */
-function isPlain({ mirror, pad, cutout, mixup, cutmix, resizedCrop, color }: RunConfig['augment']) {
-  const amounts = [pad, cutout, mixup, cutmix];
-  return !mirror && amounts.every((n) => n === 0) && resizedCrop === null && color === null;
+/** What is drawn for each image; null when images are only normalised. */
+export function chosenAugment({ augment }: RunConfig): AugmentSpec | null {
+  const { mirror, pad, cutout, mixup, cutmix, resizedCrop, color } = augment;
+  const isPlain = !mirror && [pad, cutout, mixup, cutmix].every((n) => n === 0);
+  return isPlain && resizedCrop === null && color === null ? null : augment;
 }
 
 /** For a run whose last step is done. */

@@ -64,6 +64,39 @@ describe('igc data check', () => {
   });
 });
 
+describe('igc data check of image folders and other places', () => {
+  it('names every bad image of a folder, and exits 3', async () => {
+    writeClasses(path.join(folder(), 'own'), ['cat', 'dog'], 4);
+    for (const name of ['x.png', 'y.jpg'])
+      writeFileSync(path.join(folder(), 'own', 'dog', name), '-');
+    const { code, stdout } = await igc('data', 'check', './own');
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/2 files not decodable:\n.*dog\/x\.png.*\n.*dog\/y\.jpg/);
+    expect((await igc('data', 'check', './own', '--skip-bad')).code).toBe(0);
+    const packed = await igc('data', 'pack', './own', '--skip-bad', '-o', 'own.igcpack', '--json');
+    expect(JSON.parse(packed.stdout).skipped).toHaveLength(2);
+    expect(packed.stderr).toContain('warning: left out: ');
+  });
+
+  it('says that a file is nothing it knows', async () => {
+    writeFileSync(path.join(folder(), 'some.txt'), 'text');
+    const { code, stderr } = await igc('data', 'check', './some.txt');
+    expect([code, stderr]).toEqual([
+      3,
+      'data.dir: must be a folder, a packed file or a file of a known data set, got ./some.txt\n',
+    ]);
+  });
+
+  it('packs to files only, and refuses in a dry run what training refuses', async () => {
+    const device = await igc('data', 'pack', 'digits', '-o', '/dev/null', '--force');
+    expect([device.code, device.stderr]).toEqual([2, '--out: must be a file, got /dev/null\n']);
+    const color = 'augment.color={hue: 1, saturation: 1, lightness: 1}';
+    const dry = await igc('train', '--data', 'digits', '--set', color, '--dry-run');
+    expect([dry.code, dry.stdout]).toEqual([2, '']);
+    expect(dry.stderr).toMatch(/^augment\.color: is only for images that are decoded when needed/);
+  });
+});
+
 describe('igc data pack', () => {
   it('writes a file that trains as the data set does', async () => {
     const { code, stdout, stderr } = await igc('data', 'pack', 'digits', '--out', 'digits.igcpack');

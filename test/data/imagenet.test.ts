@@ -10,6 +10,7 @@ import { sheetPng, sheetRows } from '../../src/data/contact-sheet.ts';
 import { decodeImageFile } from '../../src/data/images/image-decoder.ts';
 import { openDataset } from '../../src/data/open-dataset.ts';
 import { openImagenet } from '../../src/data/readers/imagenet.ts';
+import { recogniseData } from '../../src/data/recognise.ts';
 import { measureStatistics } from '../../src/data/statistics.ts';
 import { errorOf, plainPng, put, realData, temporaryFolder, wavyPixels } from './fixtures.ts';
 
@@ -64,6 +65,26 @@ describe('imagenet', () => {
       kind: 'data',
       message: expect.stringContaining(message),
     });
+  });
+
+  it('tells images of one name in several folders of val apart', async () => {
+    await putVal('x/a.png', 'y/a.png', 'y/b.png');
+    await put(at('val.txt'), 'x/a.png 1\ny/a 0\nb 1\n');
+    const { test } = await open();
+    expect([...test.labels]).toEqual([1, 0, 1]);
+    await put(at('val.txt'), 'a.png 1\ny/a 0\nb 1\n');
+    expect((await errorOf(open)).message).toContain(
+      `line 1 must name one image of val, with its folder or ending, got ${at('val', 'x', 'a.png')} and ${at('val', 'y', 'a.png')}`,
+    );
+  });
+
+  it('is recognised with a test folder that has no classes, and by the names of its classes', async () => {
+    await putVal('cat/b.png');
+    expect((await recogniseData(root))?.name).toBe('folder');
+    await put(at('test', 'images', 'x.png'), plainPng([1]));
+    expect((await recogniseData(root))?.name).toBe('folder');
+    await put(at('train', 'n00000001', 'x.png'), plainPng([1]));
+    expect((await recogniseData(root))?.name).toBe('imagenet');
   });
 
   it('needs train, val and what says the classes of val', async () => {

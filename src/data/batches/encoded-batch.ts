@@ -3,6 +3,7 @@
  * centre. Several are decoded at once; what is in the batch does not depend on which is ready first.
  */
 
+import { IgcError } from '../../core/errors.ts';
 import { stream } from '../../core/random.ts';
 import { forEachBounded } from '../bounded.ts';
 import { imageBytes } from '../image-set.ts';
@@ -34,7 +35,9 @@ export async function fillEncodedBatch(
   const writeCrop = cropWriter();
   await forEachBounded(count, decodedAtOnce, async (i) => {
     const index = order[first + i]!;
-    const image = await decodeEncoded(set, index);
+    const image = await decodeEncoded(set, index).catch((error) => {
+      throw withHint(error);
+    });
     const random = stream(seed, 'augment', epoch, index);
     const crop = chooseResizedCrop(choice, image, set, random);
     const at = i * imageBytes(set);
@@ -44,4 +47,10 @@ export async function fillEncodedBatch(
   });
   finishBatch(out, recipe, epoch, count);
   return count;
+}
+
+function withHint(error: unknown): unknown {
+  if (!(error instanceof IgcError)) return error;
+  const hint = '"igc data check" lists all images that cannot be decoded';
+  return new IgcError(error.kind, `${error.message}; ${hint}`, { cause: error });
 }

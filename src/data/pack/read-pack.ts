@@ -113,7 +113,8 @@ function checkSplit(file: string, size: number, split: PackSplit): void {
     const place = `section ${name} of ${split.split}`;
     if (offset % mappingUnit !== 0 || offset + length > size) {
       const expected = `${place} at a multiple of ${mappingUnit} and within the file of ${size} bytes`;
-      throw new FormatError({ file, offset: 12, expected, got: `${offset} + ${length}` });
+      const hint = 'the file is truncated or damaged';
+      throw new FormatError({ file, offset: 12, expected, got: `${offset} + ${length}`, hint });
     }
     const wanted = exact[name];
     if (wanted === undefined || wanted === length) continue;

@@ -22,7 +22,7 @@ export interface PackInput {
   readonly test: SplitSource | AnyImageSet;
 }
 
-/** Told after every some images. */
+/** Told after every some images; what it throws ends the packing, and nothing is left behind. */
 export type PackProgress = (split: SplitName, done: number, count: number) => void;
 
 /** Most bytes of a packed split of pixels: what Node 20 can map as one array. */

@@ -87,54 +87,73 @@ async function listVal(folder: string, classes: readonly string[]): Promise<List
   });
 }
 
-/** Paths of the images in `folder` and the folders in it, by the file's name without its ending. */
-async function imagesBelow(folder: string): Promise<ReadonlyMap<string, string>> {
+/** The images in `folder` and the folders in it, as a list may name them. */
+interface ListedImages {
+  readonly files: readonly string[];
+  /** By path and by name, each with and without ending; all that are called so. */
+  readonly named: ReadonlyMap<string, readonly string[]>;
+}
+
+async function imagesBelow(folder: string): Promise<ListedImages> {
   let names: string[];
   try {
     names = await readdir(folder, { recursive: true });
   } catch (cause) {
     throw unreadable('imagenet', folder, cause);
   }
-  return new Map(names.filter(isImageFile).map((name) => [stem(name), path.join(folder, name)]));
+  const images = names.filter(isImageFile).sort();
+  const named = new Map<string, string[]>();
+  for (const name of images) {
+    const plain = name.split(path.sep).join('/');
+    const base = path.posix.basename(plain);
+    for (const key of new Set([plain, base, withoutEnding(plain), withoutEnding(base)])) {
+      named.set(key, [...(named.get(key) ?? []), path.join(folder, name)]);
+    }
+  }
+  return { files: images.map((name) => path.join(folder, name)), named };
 }
 
-function stem(name: string): string {
-  return path.basename(name, path.extname(name));
+function withoutEnding(name: string): string {
+  return name.slice(0, name.length - path.posix.extname(name).length);
 }
 
 async function readList(
   list: string,
-  images: ReadonlyMap<string, string>,
+  images: ListedImages,
   classes: readonly string[],
 ): Promise<Listing> {
   const labelOf = new Map(classes.map((name, label) => [name, label]));
   const rows = (await readWhole('imagenet', list)).toString('utf8').split(/\r?\n/);
-  const found = new Map<string, number>();
+  const labelOfFile = new Map<string, number>();
   for (const [i, row] of rows.entries()) {
     const [name = '', label = ''] = row.trim().split(/[\s,]+/);
-    const isTitle = i === 0 && !images.has(stem(name));
+    const found = images.named.get(name.replace(/^\.\//, '')) ?? [];
+    const isTitle = i === 0 && found.length === 0;
     if (name === '' || isTitle) continue;
     const fault = (rule: string, got: string) =>
       dataError({ path: 'imagenet', rule: `${list} line ${i + 1} ${rule}`, got });
-    const file = images.get(stem(name));
+    const [file, other] = found;
     if (file === undefined) throw fault('must name an image of val', JSON.stringify(name));
+    if (other !== undefined) {
+      throw fault('must name one image of val, with its folder or ending', `${file} and ${other}`);
+    }
     const isNumber = /^\d+$/.test(label) && Number(label) < classes.length;
     const known = labelOf.get(label) ?? (isNumber ? Number(label) : undefined);
     if (known === undefined) {
       throw fault(`must name a class of train or a number below ${classes.length}`, `"${label}"`);
     }
-    if (found.has(file)) throw fault('must not name an image again', JSON.stringify(name));
-    found.set(file, known);
+    if (labelOfFile.has(file)) throw fault('must not name an image again', JSON.stringify(name));
+    labelOfFile.set(file, known);
   }
-  if (found.size < images.size) {
-    const nameless = [...images.values()].find((file) => !found.has(file));
+  if (labelOfFile.size < images.files.length) {
+    const nameless = images.files.find((file) => !labelOfFile.has(file));
     throw dataError({
       path: 'imagenet',
       rule: `${list} must name every image of val`,
-      got: `${found.size} of ${images.size}`,
+      got: `${labelOfFile.size} of ${images.files.length}`,
       hint: `the first without a class is ${nameless}`,
     });
   }
-  const files = [...found.keys()].sort();
-  return { classes, files, labels: files.map((file) => found.get(file)!) };
+  const { files } = images;
+  return { classes, files, labels: files.map((file) => labelOfFile.get(file)!) };
 }

@@ -18,7 +18,9 @@ export interface MatVariable {
   readonly type: MatNumber;
   /** Number of values. */
   readonly length: number;
-  /** A stream that stands before the first number. */
+  /** Bytes behind them, up to a multiple of 8. */
+  readonly paddingBytes: number;
+  /** A stream that stands before the first number; `expectEndOfNumbers` reads what follows the last one. */
   openNumbers(): Promise<ByteStream>;
   /** Bytes are in this order. */
   readonly littleEndian: boolean;
@@ -155,7 +157,7 @@ async function readVariable(
   }
 }
 
-type MatShape = Pick<MatVariable, 'name' | 'dimensions' | 'type' | 'length'>;
+type MatShape = Pick<MatVariable, 'name' | 'dimensions' | 'type' | 'length' | 'paddingBytes'>;
 
 /** Reads up to the first number. Undefined for an array that is not numeric, or complex. */
 async function readMatrixHeader(
@@ -177,7 +179,10 @@ async function readMatrixHeader(
   const type = numberTypes[data.type];
   if (type === undefined) throw elements.fault('numbers', `type ${data.type}`);
   const length = dimensions.reduce((product, n) => product * n, 1);
-  if (data.length === length * numberBytes[type]) return { name, dimensions, type, length };
+  if (data.length === length * numberBytes[type]) {
+    const paddingBytes = data.isSmall ? 4 - data.length : (8 - (data.length % 8)) % 8;
+    return { name, dimensions, type, length, paddingBytes };
+  }
   throw elements.fault(
     `${length * numberBytes[type]} bytes for ${dimensions.join('×')} of ${type}`,
     `${data.length} bytes`,
@@ -185,7 +190,12 @@ async function readMatrixHeader(
 }
 
 interface ElementReader {
-  tag(what: string): Promise<{ readonly type: number; readonly length: number }>;
+  tag(what: string): Promise<{
+    readonly type: number;
+    readonly length: number;
+    /** Up to 4 bytes stand in the tag's own 8. */
+    readonly isSmall: boolean;
+  }>;
   bytes(what: string, most: number): Promise<Buffer>;
   /** An element of 32-bit numbers. */
   numbers(what: string, mostBytes: number): Promise<readonly number[]>;
@@ -223,6 +233,15 @@ function elementReader(file: string, stream: ByteStream, littleEndian: boolean):
   return reader;
 }
 
+/** Throws when the array goes on behind its last number, or its checksum is wrong. */
+export async function expectEndOfNumbers(
+  { paddingBytes }: MatVariable,
+  numbers: ByteStream,
+): Promise<void> {
+  await numbers.read(paddingBytes, 'the padding');
+  await numbers.expectEnd();
+}
+
 /** Reads all numbers of a variable that is known to be small. */
 export async function readNumbers(variable: MatVariable): Promise<Float64Array> {
   const { length, type, littleEndian } = variable;
@@ -230,6 +249,7 @@ export async function readNumbers(variable: MatVariable): Promise<Float64Array> 
   try {
     const size = numberBytes[type];
     const bytes = await stream.read(length * size, `the numbers of ${variable.name}`);
+    await expectEndOfNumbers(variable, stream);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const read = numberReaders[type];
     return Float64Array.from({ length }, (_, i) => read(view, i * size, littleEndian));

@@ -34,7 +34,11 @@ export async function withFile<T>(
 /** The data error for a file or folder that the system refused to read. */
 export function unreadable(owner: string, file: string, cause: unknown): Error {
   return dataError(
-    { path: owner, rule: `${file} must be readable`, got: systemCode(cause) },
+    {
+      path: owner,
+      rule: owner === file ? 'must be readable' : `${file} must be readable`,
+      got: systemCode(cause),
+    },
     cause,
   );
 }

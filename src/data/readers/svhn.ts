@@ -10,7 +10,7 @@ import { shuffledIndices, stream } from '../../core/random.ts';
 import { FormatError } from '../format-error.ts';
 import type { DatasetSource, ImageChunk, SplitSource } from '../source.ts';
 import { findDataFolder } from './data-folder.ts';
-import { type MatVariable, readMatVariables, readNumbers } from './mat5.ts';
+import { expectEndOfNumbers, type MatVariable, readMatVariables, readNumbers } from './mat5.ts';
 
 const side = 32;
 const area = side * side;
@@ -155,6 +155,7 @@ async function* readImages(
       for (const [to, from] of wanted.entries()) transpose(pixels, to, columns, from);
       yield { pixels, labels: wanted.map((i) => labels[first + i]!) };
     }
+    await expectEndOfNumbers(x, numbers);
   } finally {
     numbers.close();
   }
