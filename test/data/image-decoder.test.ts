@@ -4,6 +4,7 @@ import { deflateSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { stream } from '../../src/core/random.ts';
 import { chooseDecoder, decodeImageFile } from '../../src/data/images/image-decoder.ts';
 import { readJpegHeader } from '../../src/data/images/jpeg-header.ts';
 import { portableDecoder } from '../../src/data/images/portable-decoder.ts';
@@ -335,5 +336,38 @@ describe('a PNG that unpacks to more than it declares', () => {
       'the image data unpack to more than 32×32 pixels',
     );
     expect(process.memoryUsage().rss - before).toBeLessThan(64 * 2 ** 20);
+  });
+});
+
+describe('a JPEG that is damaged', () => {
+  it('does not hold up the next one in the portable decoder', async () => {
+    const sound = await wavy(40, 30).jpeg().toBuffer();
+    const random = stream(0, 'damaged JPEG');
+    let refused = 0;
+    for (let i = 0; i < 300; i++) {
+      const damaged = Buffer.from(sound);
+      for (let n = 0; n < 3; n++)
+        damaged[2 + random.integer(sound.length - 2)] = random.integer(256);
+      await portableDecoder.decode(damaged).catch(() => refused++);
+      expect((await portableDecoder.decode(sound)).width).toBe(40);
+    }
+    expect(refused).toBeGreaterThan(10);
+  });
+
+  it('is refused when it is too short for the size that it declares', async () => {
+    const bytes = await wavy(40, 30).jpeg().toBuffer();
+    const frame = bytes.indexOf(Buffer.from([0xff, 0xc0]));
+    bytes.writeUInt16BE(16_000, frame + 5);
+    bytes.writeUInt16BE(16_000, frame + 7);
+    await expect(portableDecoder.decode(bytes)).rejects.toThrow('too short for 16000×16000 pixels');
+  });
+
+  it('may be of one colour', async () => {
+    const raw = { width: 2000, height: 2000, channels: 3 } as const;
+    const flat = sharp({ create: { ...raw, background: '#888' } });
+    for (const progressive of [false, true]) {
+      const bytes = await flat.clone().jpeg({ quality: 1, progressive }).toBuffer();
+      expect((await portableDecoder.decode(bytes)).width).toBe(2000);
+    }
   });
 });

@@ -13,6 +13,12 @@ import type { ImageDecoder, RgbImage } from './rgb-image.ts';
 
 const maxPixels = 0x3fff * 0x3fff; // sharp's default limit, so that both refuse the same files
 
+/**
+ * Of a JPEG file: even one colour takes a bit for each block of 64 pixels of every component, with halved colours 170
+ * pixels a byte.
+ */
+const mostPixelsPerByte = 1024;
+
 /** Decodes PNG and JPEG; alpha is composited on white. */
 export const portableDecoder: ImageDecoder = {
   name: 'portable',
@@ -43,9 +49,18 @@ async function readJpeg(bytes: Buffer): Promise<RgbImage> {
   if (!header.complete) throw new Error('the JPEG data is truncated');
   if (header.components === 4) throw new Error('CMYK JPEG files need sharp installed');
   checkSize(header.width, header.height);
+  if (header.width * header.height > mostPixelsPerByte * bytes.length) {
+    throw new Error(`too short for ${header.width}×${header.height} pixels`);
+  }
   await prepareJpeg();
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
-  const { width, height, data } = await decodeJpeg(file, { preserveOrientation: true });
+  const { width, height, data } = await decodeJpeg(file, { preserveOrientation: true }).catch(
+    (error: unknown) => {
+      // A failure leaves the codec in a state in which it may never return: the next file gets a new one.
+      jpegReady = undefined;
+      throw error;
+    },
+  );
   const pixels = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < pixels.length; from += 4, to += 3) {
     pixels[to] = data[from]!;
