@@ -6,7 +6,7 @@ import { usageError } from '../core/errors.ts';
 import { allocateBatch, fillBatch, isDecoded, orderEpoch } from '../data/batches/batch-content.ts';
 import { openBatches } from '../data/batches/batches.ts';
 import { fillEncodedBatch } from '../data/batches/encoded-batch.ts';
-import { encodedName } from '../data/images/encoded-images.ts';
+import { decodedAtOnce, encodedName } from '../data/images/encoded-images.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { openImagenet } from '../data/readers/imagenet.ts';
 import { measureStatistics } from '../data/statistics.ts';
@@ -159,7 +159,7 @@ export async function benchEncoded(folder: string, rounds: number): Promise<Enco
     const lane = async () => {
       for (const file of next) await sharp(file).raw().toBuffer();
     };
-    await Promise.all(Array.from({ length: 6 }, lane));
+    await Promise.all(Array.from({ length: decodedAtOnce }, lane));
   };
   const makeAll = async () => {
     for (let step = 0; step < steps; step++) await fillEncodedBatch(out, recipe, epoch, step);

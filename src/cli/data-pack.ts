@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import type { RunConfig } from '../train/config.ts';
+import { listenForInterrupt } from './interrupt.ts';
 import { addConfigFlags, sharedOptions } from './options.ts';
 import { printData, printJson, printNews, shortPath, warningText } from './terminal.ts';
 
@@ -51,17 +52,14 @@ async function runPack(
     return openStreaming(datasetRequest(config));
   };
   const input = await withConfig(command, open, name);
-  let stopped = false;
-  const onSignal = () => {
-    stopped = true;
-  };
   const show = liveProgress();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const { signal, release } = listenForInterrupt(() => {});
   const { splits } = await writePack(file, input, (split, done, count) => {
-    if (stopped) throw new IgcError('interrupted', `${out}: stopped, nothing was written`);
+    if (signal.aborted) {
+      throw new IgcError('interrupted', `${out}: stopped, nothing was written`);
+    }
     show(split, done, count);
-  });
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }).finally(release);
   const sizeBytes = statSync(file).size;
   const skipped = 'skipped' in input ? input.skipped : [];
   for (const reason of skipped) printNews(warningText(`left out: ${reason}`));

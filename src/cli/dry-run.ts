@@ -1,6 +1,6 @@
 /** `igc train --dry-run`: everything that training checks before its first step, and what it would then do. */
 
-import { checkRecipe } from '../data/batches/batch-content.ts';
+import { checkAugment } from '../data/batches/batch-content.ts';
 import type { AnyImageSet } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
@@ -19,10 +19,8 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
   const input = { channels, height, width };
   const spec = configNetwork(config, { input, classes: classes.length });
   const batch = batchSizeFor(config, train.count);
-  const unit = { mean: Array(channels).fill(0), std: Array(channels).fill(1) };
-  const order = 'shuffled';
   const augment = chosenAugment(config);
-  checkRecipe({ set: train, batchSize: batch, order, seed: 0, augment, statistics: unit });
+  if (augment !== null) checkAugment(augment, train);
   const description = describeNetwork(spec, {
     batch,
     replicas: config.replicas,

@@ -13,6 +13,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { complain, IgcError } from './errors.ts';
 
@@ -188,6 +189,24 @@ export function failAsWriteError<T>(target: string, write: () => T): T {
     const hint = 'what was there before is kept';
     const message = complain({ path: target, rule: 'must be writable', got, hint });
     throw new IgcError('failure', message, { cause });
+  }
+}
+
+/** The same for what is written asynchronously. */
+export async function writing<T>(target: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    return failAsWriteError(target, () => {
+      throw error;
+    });
+  }
+}
+
+/** Writes all of a piece at byte `at`. */
+export async function writePiece(handle: FileHandle, piece: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < piece.length; ) {
+    done += (await handle.write(piece, done, piece.length - done, at + done)).bytesWritten;
   }
 }
 

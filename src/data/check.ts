@@ -8,7 +8,7 @@ import { IgcError } from '../core/errors.ts';
 import { forEachBounded } from './bounded.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset, SplitName } from './dataset.ts';
 import { imagePixels } from './image-set.ts';
-import { decodeEncoded, readEncoded } from './images/encoded-images.ts';
+import { decodedAtOnce, decodeEncoded, readEncoded } from './images/encoded-images.ts';
 import { measureStatistics } from './statistics.ts';
 
 interface SplitReport {
@@ -110,7 +110,7 @@ async function inspectSplit(
   const hashes: string[] = new Array(set.count);
   const reasons = new Map<number, string>();
   const sizes: (readonly [number, number])[] = [];
-  await forEachBounded(set.count, 6, async (i) => {
+  await forEachBounded(set.count, decodedAtOnce, async (i) => {
     hashes[i] = hash(await readEncoded(set.encoded, i));
     try {
       const { width, height } = await decodeEncoded(set, i);

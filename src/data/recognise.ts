@@ -20,23 +20,32 @@ export interface RecognisedData {
 
 const idxMark = /^(train|t10k)-(images-idx3|labels-idx1)-ubyte(\.gz)?$/;
 
-/** Files whose presence in a folder, or in one of this name in it, says what it is. */
-const marks: readonly { readonly name: string; readonly folder: string; readonly mark: RegExp }[] =
-  [
-    {
-      name: 'cifar10',
-      folder: 'cifar-10-batches-bin',
-      mark: /^(data_batch_[1-5]|test_batch)\.bin$/,
-    },
-    {
-      name: 'cifar100',
-      folder: 'cifar-100-binary',
-      mark: /^((fine|coarse)_label_names\.txt|train\.bin)$/,
-    },
-    { name: 'svhn', folder: 'svhn', mark: /^(train|test|extra)_32x32\.mat$/ },
-    { name: 'fashion-mnist', folder: 'fashion-mnist', mark: idxMark },
-    { name: 'mnist', folder: 'mnist', mark: idxMark },
-  ];
+/** A data set whose files are known by their names. */
+interface Mark {
+  readonly name: string;
+  /** The folder that they usually lie in. */
+  readonly folder: string;
+  readonly mark: RegExp;
+  /** What the path must say, too, where other sets have files of these names. */
+  readonly path?: RegExp;
+}
+
+/** The first whose files are in a folder, or in its usual one in there, says what it is. */
+const marks: readonly Mark[] = [
+  {
+    name: 'cifar10',
+    folder: 'cifar-10-batches-bin',
+    mark: /^(data_batch_[1-5]|test_batch)\.bin$/,
+  },
+  {
+    name: 'cifar100',
+    folder: 'cifar-100-binary',
+    mark: /^((fine|coarse)_label_names\.txt|train\.bin)$/,
+  },
+  { name: 'svhn', folder: 'svhn', mark: /^(train|test|extra)_32x32\.mat$/ },
+  { name: 'fashion-mnist', folder: 'fashion-mnist', mark: idxMark, path: /fashion/i },
+  { name: 'mnist', folder: 'mnist', mark: idxMark },
+];
 
 /** Undefined for what does not exist. A folder that is nothing else is one of images. Throws data errors. */
 export async function recogniseData(place: string): Promise<RecognisedData | undefined> {
@@ -45,12 +54,11 @@ export async function recogniseData(place: string): Promise<RecognisedData | und
   if (kind.isFile()) return recogniseFile(place);
   if (!kind.isDirectory()) throw unknownFile(place);
   const names = await namesIn(place);
-  for (const { name, folder, mark } of marks) {
+  const isSaid = (said?: RegExp) => said === undefined || said.test(path.resolve(place));
+  for (const { name, folder, mark, path: said } of marks) {
     const inside = names.includes(folder) ? await namesIn(path.join(place, folder)) : [];
-    const isNamed = name !== 'mnist' || !/fashion/i.test(path.resolve(place));
-    const isMarked = name !== 'fashion-mnist' || /fashion/i.test(path.resolve(place));
-    if (inside.some((file) => mark.test(file))) return { name, dir: place };
-    if (isNamed && isMarked && names.some((file) => mark.test(file))) return { name, dir: place };
+    const found = isSaid(said) ? [...inside, ...names] : inside;
+    if (found.some((file) => mark.test(file))) return { name, dir: place };
   }
   const parquet = await findParquet(place);
   if (parquet !== undefined) {

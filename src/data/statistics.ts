@@ -5,7 +5,7 @@
 import { forEachBounded } from './bounded.ts';
 import type { AnyImageSet, ChannelStatistics, EncodedSet, ImageSet } from './dataset.ts';
 import { imagePixels } from './image-set.ts';
-import { centrePixels } from './images/encoded-images.ts';
+import { centrePixels, decodedAtOnce } from './images/encoded-images.ts';
 
 /** Images of a set of encoded ones that are measured: every n-th. */
 const measuredImages = 1000;
@@ -30,7 +30,7 @@ export async function measureStatistics(set: AnyImageSet): Promise<ChannelStatis
 async function encodedStatistics(set: EncodedSet): Promise<ChannelStatistics> {
   const histograms = newHistograms(set);
   const n = Math.min(set.count, measuredImages);
-  await forEachBounded(n, 6, async (i) => {
+  await forEachBounded(n, decodedAtOnce, async (i) => {
     countPixels(histograms, await centrePixels(set, Math.floor((i * set.count) / n)));
   });
   return fromHistograms(histograms, set.maxValue);

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { packTar } from 'modern-tar';
 import type { ArchiveMember, DatasetDownloads } from '../../src/data/get/downloads.ts';
+import type { GetRequest } from '../../src/data/get/get-dataset.ts';
+import type { GetEvent } from '../../src/data/get/obtain-file.ts';
 
 type Entry = Parameters<typeof packTar>[0][number];
 
@@ -33,7 +35,7 @@ export async function archive(entries: readonly Entry[] = sound): Promise<Buffer
 export const md5 = (bytes: Uint8Array) => createHash('md5').update(bytes).digest('hex');
 
 /** Patience enough for a server in the same process. */
-export const impatient = { backoffMs: 1, retries: 2, timeoutMs: 300 } as const;
+const impatient = { backoffMs: 1, retries: 2, timeoutMs: 300 } as const;
 
 /** A data set of one archive and one of two plain files. */
 export function smallTable(tar: Buffer, plain: Buffer): readonly DatasetDownloads[] {
@@ -54,4 +56,20 @@ export function smallTable(tar: Buffer, plain: Buffer): readonly DatasetDownload
       extra: [plainFile('y.mat')],
     },
   ];
+}
+
+/** Gets the set `plain` from a server to a folder, events being collected. */
+export function plainRequest(
+  from: string,
+  output: string,
+  table: readonly DatasetDownloads[],
+  events: GetEvent[],
+): GetRequest {
+  const onEvent = (event: GetEvent) => void events.push(event);
+  return { name: 'plain', from, output, table, ...impatient, onEvent };
+}
+
+/** Why it was tried again. */
+export function retriesIn(events: readonly GetEvent[]): readonly string[] {
+  return events.flatMap((event) => (event.kind === 'retry' ? [event.reason] : []));
 }

@@ -8,7 +8,16 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type GetRequest, getDataset } from '../../src/data/get/get-dataset.ts';
 import type { GetEvent } from '../../src/data/get/obtain-file.ts';
 import { type CifarLayout, openCifar } from '../../src/data/readers/cifar.ts';
-import { archive, file, impatient, md5, members, smallTable, sound } from './archives.ts';
+import {
+  archive,
+  file,
+  md5,
+  members,
+  plainRequest,
+  retriesIn,
+  smallTable,
+  sound,
+} from './archives.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -61,16 +70,8 @@ const broken =
   };
 
 const get = (request: Partial<GetRequest> = {}) =>
-  getDataset({
-    name: 'plain',
-    from: address,
-    output: root,
-    table: smallTable(tar, plain),
-    ...impatient,
-    onEvent: (event) => events.push(event),
-    ...request,
-  });
-const retries = () => events.flatMap((event) => (event.kind === 'retry' ? [event.reason] : []));
+  getDataset({ ...plainRequest(address, root, smallTable(tar, plain), events), ...request });
+const retries = () => retriesIn(events);
 const got = () => readFile(path.join(root, 'plain', 'x.mat'));
 const inPlain = () => readdirSync(path.join(root, 'plain'));
 

@@ -11,7 +11,16 @@ import { FormatError } from '../../src/data/format-error.ts';
 import { type GetRequest, getDataset } from '../../src/data/get/get-dataset.ts';
 import type { GetEvent } from '../../src/data/get/obtain-file.ts';
 import { unpackArchive } from '../../src/data/get/unpack.ts';
-import { archive, file, impatient, md5, members, smallTable, sound } from './archives.ts';
+import {
+  archive,
+  file,
+  md5,
+  members,
+  plainRequest,
+  retriesIn,
+  smallTable,
+  sound,
+} from './archives.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, bytes: Buffer) => void;
@@ -66,16 +75,8 @@ const stalled: Answer = (_, response, bytes) => {
 const corrupt: Answer = (_, response, bytes) => response.end(Buffer.from(bytes).fill(0, 20, 30));
 
 const get = (request: Partial<GetRequest> = {}) =>
-  getDataset({
-    name: 'plain',
-    from: address,
-    output: root,
-    table: smallTable(tar, plain),
-    ...impatient,
-    onEvent: (event) => events.push(event),
-    ...request,
-  });
-const retries = () => events.flatMap((event) => (event.kind === 'retry' ? [event.reason] : []));
+  getDataset({ ...plainRequest(address, root, smallTable(tar, plain), events), ...request });
+const retries = () => retriesIn(events);
 const leftovers = () =>
   readdirSync(root, { recursive: true }).filter((name) => /\.(part|new|old|lock)/.test(`${name}`));
 

@@ -145,7 +145,8 @@ export function finishBatch(
   if (isMixing(augment)) mixBatch({ out, shape: set, spec: augment, seed, epoch, count });
 }
 
-function checkAugment(augment: AugmentSpec, set: AnyImageSet): void {
+/** Refuses augmentations that have no meaning, or none for images of that kind. Throws usage errors. */
+export function checkAugment(augment: AugmentSpec, set: AnyImageSet): void {
   for (const name of ['pad', 'cutout'] as const) {
     const { [name]: pixels = 0 } = augment;
     if (Number.isInteger(pixels) && pixels >= 0) continue;

@@ -7,7 +7,7 @@ import { IgcError } from '../../core/errors.ts';
 import { stream } from '../../core/random.ts';
 import { forEachBounded } from '../bounded.ts';
 import { imageBytes } from '../image-set.ts';
-import { decodeEncoded } from '../images/encoded-images.ts';
+import { decodedAtOnce, decodeEncoded } from '../images/encoded-images.ts';
 import {
   type BatchArrays,
   batchSpan,
@@ -16,9 +16,6 @@ import {
   finishBatch,
 } from './batch-content.ts';
 import { chooseResizedCrop, cropWriter } from './resized-crop.ts';
-
-/** Images in decoding at once: more than the threads of Node's pool, so that it is busy while files are read. */
-const decodedAtOnce = 6;
 
 /** The same as `fillBatch`, for a set of encoded images. Throws data errors that name a damaged image. */
 export async function fillEncodedBatch(

@@ -7,7 +7,7 @@ import { rename } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { syncFolder } from '../../core/durable-files.ts';
+import { syncFolder, writePiece, writing } from '../../core/durable-files.ts';
 import { dataError, IgcError } from '../../core/errors.ts';
 import type { Download } from './downloads.ts';
 import {
@@ -18,16 +18,7 @@ import {
   requestFile,
   UnreachableError,
 } from './http-answer.ts';
-import {
-  dropPart,
-  forgetTag,
-  knownTag,
-  openPart,
-  partOf,
-  partSize,
-  writePiece,
-  writing,
-} from './part-file.ts';
+import { dropPart, forgetTag, knownTag, openPart, partOf, partSize } from './part-file.ts';
 import { findFault } from './verify.ts';
 
 /** How patient a download is. */

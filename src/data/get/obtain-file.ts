@@ -7,11 +7,10 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { makeFolder } from '../../core/durable-files.ts';
+import { makeFolder, writing } from '../../core/durable-files.ts';
 import { dataError, IgcError } from '../../core/errors.ts';
 import { type DownloadOptions, downloadFile } from './download-file.ts';
 import type { Download } from './downloads.ts';
-import { writing } from './part-file.ts';
 import { unpackArchive } from './unpack.ts';
 import { verifyFile } from './verify.ts';
 

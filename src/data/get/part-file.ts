@@ -4,7 +4,7 @@
  */
 
 import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { failAsWriteError } from '../../core/durable-files.ts';
+import { writing } from '../../core/durable-files.ts';
 
 /** Where the part of `file` is. */
 export function partOf(file: string): string {
@@ -52,24 +52,6 @@ export async function openPart(
     if (tag?.startsWith('"')) await writeFile(tagFile(part), `${url}\n${tag}`);
     return handle;
   });
-}
-
-/** Writes all of a piece at byte `at`. */
-export async function writePiece(handle: FileHandle, piece: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < piece.length; ) {
-    done += (await handle.write(piece, done, piece.length - done, at + done)).bytesWritten;
-  }
-}
-
-/** Runs `work`; an error of the system becomes a failure that says why `target` could not be written. */
-export async function writing<T>(target: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    return failAsWriteError(target, () => {
-      throw error;
-    });
-  }
 }
 
 function tagFile(part: string): string {

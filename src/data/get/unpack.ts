@@ -9,10 +9,9 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { createTarDecoder, type TarHeader } from 'modern-tar';
-import { syncFolder } from '../../core/durable-files.ts';
+import { syncFolder, writing } from '../../core/durable-files.ts';
 import { FormatError } from '../format-error.ts';
 import { type ArchiveMember, fitsMember } from './downloads.ts';
-import { writing } from './part-file.ts';
 
 /** Tar's own blocks and headers, on top of the files. */
 const overheadBytes = 2 ** 20;

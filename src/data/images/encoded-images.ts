@@ -6,16 +6,19 @@
 import { open, readFile } from 'node:fs/promises';
 import { dataError, internalError } from '../../core/errors.ts';
 import type { EncodedImages, EncodedSet } from '../dataset.ts';
-import { systemCode } from '../readers/reading.ts';
+import { readBytes, systemCode } from '../readers/reading.ts';
 import { chooseDecoder, decodeBytes } from './image-decoder.ts';
 import { resizeToCover } from './resize.ts';
-import type { ImageDecoder, RgbImage } from './rgb-image.ts';
+import type { RgbImage } from './rgb-image.ts';
 
 /**
  * For evaluation the shorter side becomes H / cropShare before the centre is cropped: 256 for 224.
  * @source authors' train_imagenet.py
  */
 export const cropShare = 224 / 256;
+
+/** Images in decoding at once: more than the threads of Node's pool, so that it is busy while files are read. */
+export const decodedAtOnce = 6;
 
 /** The name of image `index`, for errors. */
 export function encodedName(encoded: EncodedImages, index: number): string {
@@ -38,9 +41,8 @@ export async function readEncoded(encoded: EncodedImages, index: number): Promis
 async function readSpan(file: string, start: number, size: number): Promise<Buffer> {
   const handle = await open(file);
   try {
-    const bytes = Buffer.allocUnsafe(size);
-    const { bytesRead } = await handle.read(bytes, 0, size, start);
-    if (bytesRead < size) throw internalError(`${bytesRead} bytes of ${size}`);
+    const bytes = await readBytes(handle, start, size);
+    if (bytes.length < size) throw internalError(`${bytes.length} bytes of ${size}`);
     return bytes;
   } finally {
     await handle.close();
@@ -51,10 +53,9 @@ async function readSpan(file: string, start: number, size: number): Promise<Buff
 export async function decodeEncoded(
   { encoded }: Pick<EncodedSet, 'encoded'>,
   index: number,
-  decoder?: ImageDecoder,
 ): Promise<RgbImage> {
   const bytes = await readEncoded(encoded, index);
-  return decodeBytes(encodedName(encoded, index), bytes, decoder ?? (await chooseDecoder()));
+  return decodeBytes(encodedName(encoded, index), bytes, await chooseDecoder());
 }
 
 /** Image `index` as C×H×W bytes: as evaluation sees it. */

@@ -4,12 +4,11 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import * as v from 'valibot';
 import type { AnyImageSet, Dataset } from '../dataset.ts';
 import { FormatError } from '../format-error.ts';
 import { mapFilePart, mappingUnit, mapsFiles } from '../mapped-file.ts';
-import { withFile } from '../readers/reading.ts';
+import { readBytes, withFile } from '../readers/reading.ts';
 import {
   longestHeader,
   type PackHeader,
@@ -174,15 +173,4 @@ async function hashPart(file: string, offset: number, length: number): Promise<s
     }
     return hash.digest('hex');
   });
-}
-
-async function readBytes(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
 }

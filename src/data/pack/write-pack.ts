@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { writePiece } from '../../core/durable-files.ts';
 import { dataError, IgcError } from '../../core/errors.ts';
 import type { AnyImageSet, SplitName } from '../dataset.ts';
 import { readEncoded } from '../images/encoded-images.ts';
@@ -168,10 +169,7 @@ function makeWriter(handle: FileHandle, first: number): PackWriter {
     },
     async write(bytes) {
       hash.update(bytes);
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done);
-        done += bytesWritten;
-      }
+      await writePiece(handle, bytes, at);
       at += bytes.length;
     },
     end: () => ({ offset, length: at - offset, sha256: hash.digest('hex') }),

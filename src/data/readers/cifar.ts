@@ -11,6 +11,7 @@ import { dataError } from '../../core/errors.ts';
 import { FormatError } from '../format-error.ts';
 import type { DatasetSource, ImageChunk, SplitSource } from '../source.ts';
 import { openByteStream } from './byte-stream.ts';
+import { cifar10Labels } from './cifar-labels.ts';
 import { findDataFolder } from './data-folder.ts';
 import { findParquet, openParquetCifar } from './parquet-cifar.ts';
 import { readWhole } from './reading.ts';
@@ -47,7 +48,7 @@ export const cifar10Layout: CifarLayout = {
   labelBytes: 1,
   namesFile: 'batches.meta.txt',
   classCount: 10,
-  knownNames: 'airplane automobile bird cat deer dog frog horse ship truck'.split(' '),
+  knownNames: cifar10Labels,
 };
 
 export const cifar100Layout: CifarLayout = {

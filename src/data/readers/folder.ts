@@ -11,6 +11,7 @@ import { stream } from '../../core/random.ts';
 import { forEachBounded } from '../bounded.ts';
 import type { Dataset, ImageSet } from '../dataset.ts';
 import { allocateImageSet, imageBytes, selectImages } from '../image-set.ts';
+import { decodedAtOnce } from '../images/encoded-images.ts';
 import { decodeImageFile } from '../images/image-decoder.ts';
 import type { ImageDecoder } from '../images/rgb-image.ts';
 import { splitByClass } from '../split.ts';
@@ -137,8 +138,7 @@ async function decodeAll(
   const set = allocateImageSet('folder', { ...shape, maxValue: 255, count });
   set.labels.set(listing.labels);
   const reasons = new Map<number, string>();
-  // sharp decodes on Node's own pool of 4 threads; a few more keep it busy while files are read.
-  await forEachBounded(count, Math.max(6, availableParallelism()), async (i) => {
+  await forEachBounded(count, Math.max(decodedAtOnce, availableParallelism()), async (i) => {
     try {
       const pixels = await decodeImageFile(listing.files[i]!, shape, { decoder });
       set.pixels.set(pixels, i * imageBytes(shape));

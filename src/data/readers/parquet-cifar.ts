@@ -10,9 +10,9 @@ import { decode } from 'fast-png';
 import { type FileMetaData, parquetMetadata, type RowGroup } from 'hyparquet';
 import { FormatError } from '../format-error.ts';
 import type { DatasetSource, ImageChunk, SplitSource } from '../source.ts';
-import { fineLabels } from './cifar100-labels.ts';
+import { cifar10Labels, fineLabels } from './cifar-labels.ts';
 import { type ColumnValue, isReadable, readColumnPages } from './parquet-pages.ts';
-import { withFile } from './reading.ts';
+import { readBytes, withFile } from './reading.ts';
 import { isSoundStruct } from './thrift-check.ts';
 
 const side = 32;
@@ -27,7 +27,7 @@ const chunkImages = 1000;
 const imageColumns = ['img', 'image'];
 const labelColumns = { cifar10: ['label', 'labels'], cifar100: ['fine_label', 'fine_labels'] };
 const classNames = {
-  cifar10: 'airplane automobile bird cat deer dog frog horse ship truck'.split(' '),
+  cifar10: cifar10Labels,
   cifar100: fineLabels,
 };
 
@@ -137,9 +137,8 @@ async function readMetadata(
   handle: FileHandle,
 ): Promise<{ readonly metadata: FileMetaData; readonly size: number }> {
   const { size } = await handle.stat();
-  const tail = Buffer.alloc(8);
-  const { bytesRead } = await handle.read(tail, 0, 8, Math.max(0, size - 8));
-  const length = bytesRead === 8 ? tail.readUInt32LE(0) : 0;
+  const tail = await readBytes(handle, Math.max(0, size - 8), 8);
+  const length = tail.length === 8 ? tail.readUInt32LE(0) : 0;
   const most = Math.min(mostMetadata, size - 12);
   if (tail.toString('latin1', 4) !== 'PAR1' || length < 1 || length > most) {
     const got = `${length} bytes before ${JSON.stringify(tail.toString('latin1', 4))}`;
@@ -147,8 +146,7 @@ async function readMetadata(
     throw new FormatError({ file, offset: Math.max(0, size - 8), expected, got });
   }
   const offset = size - 8 - length;
-  const bytes = Buffer.alloc(length + 8);
-  await handle.read(bytes, 0, length + 8, offset);
+  const bytes = await readBytes(handle, offset, length + 8);
   try {
     if (!isSoundStruct(bytes.subarray(0, length))) throw new Error('not a Thrift struct');
     return { metadata: parquetMetadata(bytes, { geoparquet: false }), size };

@@ -10,6 +10,7 @@ import { gunzipSync } from 'node:zlib';
 import type { ColumnMetaData } from 'hyparquet';
 import { deserializeTCompactProtocol } from 'hyparquet/src/thrift.js';
 import { FormatError } from '../format-error.ts';
+import { readBytes } from './reading.ts';
 import { unpackSnappy } from './snappy.ts';
 import { isSoundStruct, readVarint } from './thrift-check.ts';
 
@@ -81,18 +82,12 @@ function fault(
   return new FormatError({ file, offset, expected, got }, { cause });
 }
 
-async function readBytes(place: ColumnChunkPlace, at: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  const { bytesRead } = await place.handle.read(bytes, 0, length, at);
-  return bytes.subarray(0, bytesRead);
-}
-
 async function readPageHeader(
   place: ColumnChunkPlace,
   at: number,
   end: number,
 ): Promise<{ readonly header: PageHeader; readonly next: number }> {
-  const bytes = await readBytes(place, at, Math.max(0, Math.min(headerBytes, end - at)));
+  const bytes = await readBytes(place.handle, at, Math.max(0, Math.min(headerBytes, end - at)));
   const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), offset: 0 };
   if (!isSoundStruct(bytes)) throw fault(place, at, 'a page header', 'other bytes');
   const fields: Record<string, unknown> = deserializeTCompactProtocol(reader);
@@ -146,7 +141,7 @@ function pageHeader(fields: Record<string, unknown>, offset: number): PageHeader
 /** The page's bytes, unpacked. */
 async function readPageBody(place: ColumnChunkPlace, header: PageHeader): Promise<Buffer> {
   const { offset, packedBytes, bytes, levelBytes, isCompressed } = header;
-  const packed = await readBytes(place, offset, packedBytes);
+  const packed = await readBytes(place.handle, offset, packedBytes);
   if (packed.length < packedBytes) {
     throw fault(place, offset, `a page of ${packedBytes} bytes`, 'the end of the file');
   }

@@ -31,6 +31,22 @@ export async function withFile<T>(
   }
 }
 
+/** The `length` bytes from `offset` on, or as many as there are. */
+export async function readBytes(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
 /** The data error for a file or folder that the system refused to read. */
 export function unreadable(owner: string, file: string, cause: unknown): Error {
   return dataError(

@@ -1,7 +1,10 @@
-/**
- * The fine labels of CIFAR-100 in their official order, which Parquet files need not hold.
- * @source fine_label_names.txt of cifar-100-binary.tar.gz
- */
+/** The labels of CIFAR-10 and CIFAR-100 in their official order, which files need not hold. */
+
+/** @source batches.meta.txt of cifar-10-binary.tar.gz */
+export const cifar10Labels: readonly string[] =
+  'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
+
+/** @source fine_label_names.txt of cifar-100-binary.tar.gz */
 export const fineLabels: readonly string[] = `
   apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle
   bowl boy bridge bus butterfly camel can castle caterpillar cattle
