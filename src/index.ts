@@ -171,6 +171,12 @@ export type {
   WarningEvent,
 } from './train/events.ts';
 export {
+  type FoundLearningRate,
+  findLearningRate,
+  type RangePoint,
+  type RangeTest,
+} from './train/find-learning-rate.ts';
+export {
   type ClassProbability,
   type EvaluateOptions,
   evaluateRun,

@@ -7,8 +7,9 @@ import { formatDuration, formatPercent, shellWord, shortPath } from './terminal.
 /** The result of a run as lines of `name  value`. */
 export function resultText(summary: RunSummary, folder: string): string {
   const { bestChosenOn, bestEpoch, bestTestAccuracy, epochs, testAccuracy } = summary;
+  const early = summary.stoppedEarly ? ', stopped early' : '';
   const rows = [
-    ['test accuracy', `${formatPercent(testAccuracy)} after epoch ${epochs}`],
+    ['test accuracy', `${formatPercent(testAccuracy)} after epoch ${epochs}${early}`],
     [
       'best',
       `${formatPercent(bestTestAccuracy)} test accuracy after epoch ${bestEpoch} (chosen on ${bestChosenOn} data)`,

@@ -11,6 +11,7 @@ import { doctorCommand } from './doctor.ts';
 import { drawCommand } from './draw.ts';
 import { evalCommand } from './eval.ts';
 import { describeFailure } from './failure.ts';
+import { findLrCommand } from './find-lr.ts';
 import { predictCommand } from './predict.ts';
 import { tableCommand } from './table.ts';
 import { printNews } from './terminal.ts';
@@ -52,6 +53,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     trainCommand,
     evalCommand,
     predictCommand,
+    findLrCommand,
     describeCommand,
     drawCommand,
     designCommand,

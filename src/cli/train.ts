@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import type { RunSummary, TrainEvent } from '../train/events.ts';
+import type { TrainOptions } from '../train/train.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { addConfigFlags, nameFlagIn, sharedOptions } from './options.ts';
+import { addConfigFlags, nameFlagIn, parseDuration, sharedOptions } from './options.ts';
 import { nextSteps, resultText, resumeCommand } from './outcome.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import { printData, printJson, printNews, warningText } from './terminal.ts';
@@ -13,6 +14,7 @@ interface TrainFlags {
   readonly resume?: string;
   readonly printConfig?: boolean;
   readonly dryRun?: boolean;
+  readonly maxTime?: string;
   readonly json?: boolean;
   readonly nextSteps?: boolean;
 }
@@ -26,6 +28,7 @@ export function trainCommand(program: Command): void {
     .addOption(sharedOptions.config())
     .addOption(sharedOptions.set())
     .option('--resume <run>', 'go on with a run folder, to the same bits as without the stop')
+    .option('--max-time <time>', 'stop after 90s, 30m, 2h, … as Ctrl-C would; --resume goes on')
     .option('--print-config', 'print the whole configuration as JSON, and stop')
     .option('--dry-run', 'check configuration, data and network, say what would run, and stop')
     .addOption(sharedOptions.json())
@@ -45,7 +48,10 @@ async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
   }
   refuseBesideResume(flags);
   const { overrides, flagOf } = await chooseConfig(command);
-  const { folder, summary } = await trainVisibly(overrides, flags.resume).catch((error) => {
+  const { folder, summary } = await trainVisibly(overrides, {
+    resume: flags.resume,
+    maxTimeMs: flags.maxTime === undefined ? undefined : parseDuration('--max-time', flags.maxTime),
+  }).catch((error) => {
     throw nameFlagIn(error, flagOf);
   });
   printNews('');
@@ -66,16 +72,16 @@ function refuseBesideResume({ resume, printConfig, dryRun }: TrainFlags): void {
 /** Trains with the progress on stderr; Ctrl-C stops cleanly. */
 async function trainVisibly(
   request: ConfigOverrides,
-  resume: string | undefined,
+  options: Pick<TrainOptions, 'resume' | 'maxTimeMs'>,
 ): Promise<{ folder: string; summary: RunSummary }> {
   const { train } = await import('../train/train.ts');
   const progress = makeProgress(process.stderr);
   const interruption = listenForInterrupt(() => {
     progress.line('stopping after this step and saving; press Ctrl-C again to stop at once');
   });
-  let folder = resume;
+  let folder = options.resume;
   try {
-    for await (const event of train(request, { signal: interruption.signal, resume })) {
+    for await (const event of train(request, { ...options, signal: interruption.signal })) {
       if (event.kind === 'start') folder = event.folder;
       showEvent(progress, event);
       if (event.kind === 'done') return { folder: event.folder, summary: event.summary };

@@ -100,12 +100,12 @@ export function findFolder(folder: string): string | undefined {
   return [folder, oldName(folder)].find((candidate) => existsSync(candidate));
 }
 
-/** Adds text to the end of a file and forces it to the disk. */
-export function appendDurably(file: string, text: string): void {
+/** Adds to the end of a file and forces it to the disk. */
+export function appendDurably(file: string, bytes: Uint8Array | string): void {
   failAsWriteError(file, () => {
     const descriptor = openSync(file, 'a');
     try {
-      writeAll(descriptor, Buffer.from(text));
+      writeAll(descriptor, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);

@@ -11,9 +11,9 @@ import type { Model } from './model.ts';
 import {
   checkVersion,
   encodeModel,
-  encodeMomentum,
+  encodeOptimizer,
   fillModel,
-  fillMomentum,
+  fillOptimizer,
   formatVersion,
   issueText,
   type ModelCard,
@@ -64,26 +64,34 @@ const stateSchema = v.strictObject({
 /** state.json */
 export type TrainState = v.InferOutput<typeof stateSchema>;
 
+/** The network in training and, with an EMA, its average, which is then the one that model.safetensors holds. */
+export interface TrainedModels {
+  readonly model: Model;
+  readonly average?: Model;
+}
+
 /** Writes a checkpoint in place of the one of that name. Throws a failure that says why it could not. */
 export function writeCheckpoint(
   folder: string,
-  model: Model,
+  { model, average }: TrainedModels,
   card: Omit<ModelCard, 'epoch' | 'step'>,
   state: TrainState,
 ): void {
   const { epoch, step } = state;
+  const bytes = encodeModel(average ?? model, { ...card, epoch, step });
   replaceFolder(folder, [
-    { name: checkpointFiles.model, bytes: encodeModel(model, { ...card, epoch, step }) },
-    { name: checkpointFiles.optimizer, bytes: encodeMomentum(model) },
+    { name: checkpointFiles.model, bytes },
+    { name: checkpointFiles.optimizer, bytes: encodeOptimizer(model, average !== undefined) },
     { name: checkpointFiles.state, bytes: `${JSON.stringify(state, null, 2)}\n` },
   ]);
 }
 
-/** Sets the model from a checkpoint. Throws data errors for damage and for other networks. */
-export function restoreCheckpoint(folder: string, model: Model): TrainState {
+/** Sets the models from a checkpoint. Throws data errors for damage and for other networks. */
+export function restoreCheckpoint(folder: string, { model, average }: TrainedModels): TrainState {
   const state = readState(folder);
-  fillModel(model, readModelFile(path.join(folder, checkpointFiles.model)));
-  fillMomentum(model, path.join(folder, checkpointFiles.optimizer));
+  fillModel(average ?? model, readModelFile(path.join(folder, checkpointFiles.model)));
+  const optimizer = path.join(folder, checkpointFiles.optimizer);
+  fillOptimizer(model, optimizer, average !== undefined);
   return state;
 }
 

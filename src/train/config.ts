@@ -211,6 +211,28 @@ const runConfigSchema = v.strictObject({
       null,
     ),
   }),
+  /** Evaluate and keep an exponential moving average of weights and running averages; null for the weights themselves. */
+  ema: v.optional(
+    v.nullable(
+      v.strictObject({
+        /** What the old average weighs in a step; in step t (from 0) at most (1 + t)/(10 + t). */
+        decay: real(0, 1, true),
+      }),
+    ),
+    null,
+  ),
+  /** End the run when the validation accuracy has not risen for a while; null for never. */
+  earlyStopping: v.optional(
+    v.nullable(
+      v.strictObject({
+        /** Epochs without a rise after which the run ends. */
+        patience: integer(1),
+        /** Percent by which the accuracy must exceed the best one before to count as a rise. */
+        minDelta: v.optional(real(0, 100), 0),
+      }),
+    ),
+    null,
+  ),
   seed: integer(0),
   /** 0 for all cores. */
   threads: integer(0, 1024),

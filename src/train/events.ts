@@ -41,7 +41,10 @@ export interface RunSummary {
   readonly depth: number;
   readonly dataset: string;
   readonly classes: number;
+  /** Epochs trained. */
   readonly epochs: number;
+  /** Present when early stopping ended the run before the last epoch of its configuration. */
+  readonly stoppedEarly?: true;
   readonly steps: number;
   readonly seed: number;
   /** After the last epoch, in percent; testError is 100 − testAccuracy. */

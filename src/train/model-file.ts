@@ -85,13 +85,20 @@ export function encodeModel(model: Model, card: ModelCard): Uint8Array {
   return encodeSafetensors({ metadata, tensors });
 }
 
-/** optimizer.safetensors: the momentum of every parameter, by the parameter's path. */
-export function encodeMomentum(model: Model): Uint8Array {
+/**
+ * optimizer.safetensors: the momentum of every parameter, by the parameter's path. `withWeights` also has the values
+ * in training, as `trained/<path>`, for runs whose model.safetensors holds averages of them.
+ */
+export function encodeOptimizer(model: Model, withWeights: boolean): Uint8Array {
   const metadata = new Map([
     ['format', 'igcnet'],
     ['formatVersion', `${formatVersion}`],
   ]);
-  const tensors = new Map(namedTensors(model.momentum, parameterSlices(model)));
+  const tensors = new Map([
+    ...namedTensors(model.momentum, parameterSlices(model)),
+    ...(withWeights ? namedTensors(model.parameters, trained(parameterSlices(model))) : []),
+    ...(withWeights ? namedTensors(model.state, trained(stateSlices(model))) : []),
+  ]);
   return encodeSafetensors({ metadata, tensors });
 }
 
@@ -173,11 +180,20 @@ export function fillModel(model: Model, { file, tensors }: ModelFile): void {
   copySlices(model.state, stateSlices(model), tensors);
 }
 
-/** Sets the momentum from optimizer.safetensors. Throws a data error when it is of another network. */
-export function fillMomentum(model: Model, file: string): void {
+/**
+ * Sets the momentum, and with `withWeights` the values in training, from optimizer.safetensors. Throws a data error when
+ * it is of another network.
+ */
+export function fillOptimizer(model: Model, file: string, withWeights: boolean): void {
   const { tensors } = readTensors(file);
-  checkTensors(file, model.spec, parameterSlices(model), tensors);
-  copySlices(model.momentum, parameterSlices(model), tensors);
+  const moments = parameterSlices(model);
+  const [weights, averages] = [trained(moments), trained(stateSlices(model))];
+  const expected = withWeights ? [...moments, ...weights, ...averages] : moments;
+  checkTensors(file, model.spec, expected, tensors);
+  copySlices(model.momentum, moments, tensors);
+  if (!withWeights) return;
+  copySlices(model.parameters, weights, tensors);
+  copySlices(model.state, averages, tensors);
 }
 
 /** The bytes of a file of a checkpoint. Throws a data error when it cannot be read. */
@@ -210,6 +226,10 @@ function checkCard(file: string, { spec, classes, preprocessing }: ModelCard): v
     const rule = `must name the ${spec.classes} classes of its network`;
     throw dataError({ path: file, rule, got: `${classes.length}` });
   }
+}
+
+function trained(slices: readonly NamedSlice[]): readonly NamedSlice[] {
+  return slices.map((slice) => ({ ...slice, path: `trained/${slice.path}` }));
 }
 
 function allSlices(model: Pick<Model, 'layout'>): readonly NamedSlice[] {

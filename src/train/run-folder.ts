@@ -1,6 +1,6 @@
 /**
- * The folder of a run: config.json, env.json, metrics.jsonl, summary.json and checkpoints/. Made at once or not at
- * all, never overwritten; every file in it is whole at any moment.
+ * The folder of a run: config.json, env.json, metrics.jsonl, summary.json, checkpoints/ and an event file for
+ * TensorBoard. Made at once or not at all, never overwritten; every file in it is whole at any moment.
  */
 
 import { createHash } from 'node:crypto';
@@ -11,6 +11,7 @@ import { dataError, internalError, usageError } from '../core/errors.ts';
 import { findCheckpoint } from './checkpoint.ts';
 import { parseConfig, type RunConfig } from './config.ts';
 import type { Environment } from './environment.ts';
+import { appendEvents, resetEvents } from './event-file.ts';
 import type { MetricsRow, RunSummary } from './events.ts';
 import { networkName } from './network-choice.ts';
 import { lockFile } from './run-lock.ts';
@@ -98,6 +99,8 @@ const addedLater: Readonly<Record<string, unknown>> = {
   cutmix: 0,
   resizedCrop: null,
   color: null,
+  ema: null,
+  earlyStopping: null,
 };
 
 const indifferent: ReadonlySet<string> = new Set([
@@ -126,9 +129,10 @@ export function readMetrics(folder: string, epochs: number): MetricsRow[] {
   return rows.filter((row) => row.epoch <= epochs);
 }
 
-/** Cuts the rows after an epoch off metrics.jsonl and returns the others. */
+/** Cuts the rows after an epoch off metrics.jsonl (and TensorBoard's file) and returns the others. */
 export function cutMetrics(folder: string, epochs: number): MetricsRow[] {
   const rows = readMetrics(folder, epochs);
+  resetEvents(folder, rows);
   if (existsSync(metricsFile(folder))) {
     replaceFile(metricsFile(folder), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
@@ -137,6 +141,7 @@ export function cutMetrics(folder: string, epochs: number): MetricsRow[] {
 
 export function appendMetrics(folder: string, row: MetricsRow): void {
   appendDurably(metricsFile(folder), `${JSON.stringify(row)}\n`);
+  appendEvents(folder, row);
 }
 
 export function writeSummary(folder: string, summary: RunSummary): void {

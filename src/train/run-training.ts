@@ -43,6 +43,7 @@ import {
   openTrainingBatches,
   type TrainingModel,
 } from './trainer-parts.ts';
+import { updateAverage } from './weight-average.ts';
 
 /** What to train; plain data, so that it travels to a worker. */
 export type TrainTask =
@@ -52,6 +53,8 @@ export type TrainTask =
 export interface TrainControl {
   /** Asked before every step. */
   readonly isStopped: () => boolean;
+  /** What has stopped the run, in words, where it was not the user. */
+  readonly stoppedBy?: () => string | undefined;
   /** Least time between two step events; 0 for every step. */
   readonly stepEventMs: number;
   /** What the user's process was started with. */
@@ -123,13 +126,13 @@ async function* trainTask(
 
 function openNew(
   config: RunConfig,
-  { model }: TrainingModel,
+  training: TrainingModel,
   choice: ChosenKernels,
   { command }: TrainControl,
 ): Opened {
   const now = new Date();
   const folder = createRunFolder(config, describeEnvironment(choice, now, command), now);
-  return { folder, state: beginModel(config, model), isResumed: false, warnings: [] };
+  return { folder, state: beginModel(config, training), isResumed: false, warnings: [] };
 }
 
 /** A run killed before its first checkpoint begins anew. */
@@ -140,16 +143,16 @@ function openResumed(
   choice: ChosenKernels,
   { command }: TrainControl,
 ): Opened {
-  const { model, stepsPerEpoch, card } = training;
+  const { stepsPerEpoch, card } = training;
   const { kernels } = choice;
   for (const which of ['last', 'best'] as const) settleFolder(checkpointFolder(folder, which));
   const last = findCheckpoint(folder, 'last');
-  const state = last ? readState(last) : beginModel(config, model);
+  const state = last ? readState(last) : beginModel(config, training);
   const notes: string[] = [];
   if (last) {
     checkState(last, state, config);
     checkRates(readRunConfig(folder), config, state, stepsPerEpoch);
-    restoreCheckpoint(last, model);
+    restoreCheckpoint(last, training);
     checkSameData(last, readModelFile(path.join(last, checkpointFiles.model)).card, card);
     if (state.kernels !== kernels.name) {
       notes.push(
@@ -164,9 +167,10 @@ function openResumed(
   return { folder, state: current, isResumed: true, warnings: notes };
 }
 
-function beginModel(config: RunConfig, model: TrainingModel['model']): TrainState {
+function beginModel(config: RunConfig, { model, average }: TrainingModel): TrainState {
   const { seed, epochs } = config;
   initializeModel(model, seed);
+  if (average) updateAverage(average, model, 0);
   return newState({ seed, epochs, configHash: hashConfig(config), kernels: model.kernels.name });
 }
 

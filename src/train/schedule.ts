@@ -4,6 +4,7 @@
  * Letters: t the step from 0, S steps per epoch, E epochs, T = E·S steps, W warm-up steps.
  */
 import type { RunConfig } from './config.ts';
+import type { MetricsRow } from './events.ts';
 
 type Scheduled = Pick<RunConfig, 'epochs' | 'schedule' | 'optimizer'>;
 
@@ -58,8 +59,34 @@ function share(part: number, whole: number): number {
  * Differs: the authors' start from zero and weigh w throughout, which leaves short runs with averages of
  * their first steps.
  */
-export function oldWeightAt({ oldWeight, warm }: RunConfig['bn'], step: number): number {
+export function oldWeightAt(
+  { oldWeight, warm }: Pick<RunConfig['bn'], 'oldWeight' | 'warm'>,
+  step: number,
+): number {
   return warm ? Math.min(oldWeight, (1 + step) / (10 + step)) : oldWeight;
+}
+
+/** What an EMA's old average weighs in step t: min(decay, (1 + t)/(10 + t)), so that it forgets the first weights. */
+export function averageWeightAt({ decay }: NonNullable<RunConfig['ema']>, step: number): number {
+  return oldWeightAt({ oldWeight: decay, warm: true }, step);
+}
+
+/**
+ * Has the validation accuracy not risen by more than `minDelta` for `patience` epochs? A function of the rows alone, so
+ * that a resumed run decides the same.
+ */
+export function isStoppedEarly(
+  stopping: RunConfig['earlyStopping'],
+  rows: readonly Pick<MetricsRow, 'epoch' | 'validationAccuracy'>[],
+): boolean {
+  if (stopping === null) return false;
+  let best = { epoch: 0, accuracy: Number.NEGATIVE_INFINITY };
+  for (const { epoch, validationAccuracy: accuracy } of rows) {
+    if (accuracy === undefined || accuracy <= best.accuracy + stopping.minDelta) continue;
+    best = { epoch, accuracy };
+  }
+  const last = rows.at(-1);
+  return last?.validationAccuracy !== undefined && last.epoch - best.epoch >= stopping.patience;
 }
 
 /** Do both configurations have the same rate in each of the first `steps` steps? */

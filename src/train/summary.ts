@@ -30,6 +30,7 @@ export function summarizeRun(
     dataset: dataset.name,
     classes: dataset.classes.length,
     epochs: state.epoch,
+    ...(state.epoch < config.epochs && { stoppedEarly: true }),
     steps: state.step,
     seed: config.seed,
     testAccuracy: last.testAccuracy,

@@ -2,7 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { internalError } from '../core/errors.ts';
 import { runTraining } from './run-training.ts';
-import { type TrainerData, type TrainerMessage, toPlainError } from './trainer-messages.ts';
+import {
+  stopReasons,
+  type TrainerData,
+  type TrainerMessage,
+  toPlainError,
+} from './trainer-messages.ts';
 
 const { task, stop, stepEventMs, command } = workerData as TrainerData;
 const flag = new Int32Array(stop);
@@ -11,8 +16,10 @@ if (port === null) throw internalError('train-worker must be started as a worker
 const post = (message: TrainerMessage) => port.postMessage(message);
 
 try {
-  const isStopped = () => Atomics.load(flag, 0) !== 0;
-  for await (const event of runTraining(task, { isStopped, stepEventMs, command })) {
+  const reason = () => stopReasons[Atomics.load(flag, 0)];
+  const isStopped = () => reason() !== 'not';
+  const stoppedBy = () => (reason() === 'time' ? 'its time limit' : undefined);
+  for await (const event of runTraining(task, { isStopped, stoppedBy, stepEventMs, command })) {
     post({ kind: 'event', event });
   }
   post({ kind: 'end' });

@@ -1,12 +1,18 @@
 /** The public way to train: runs the trainer in a thread of its own and hands its events on. */
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { IgcError, internalError } from '../core/errors.ts';
+import { IgcError, internalError, usageError } from '../core/errors.ts';
 import { workerUrl } from '../core/worker-url.ts';
 import { type ConfigOverrides, resolveConfig } from './config.ts';
 import type { RunSummary, TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';
-import { fromPlainError, type TrainerData, type TrainerMessage } from './trainer-messages.ts';
+import {
+  fromPlainError,
+  type StopReason,
+  stopReasons,
+  type TrainerData,
+  type TrainerMessage,
+} from './trainer-messages.ts';
 
 /** What is not part of the configuration: stopping, resuming, how often to hear. */
 export interface TrainOptions {
@@ -14,6 +20,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined;
   /** An existing run folder to go on with; its config.json is the configuration. */
   readonly resume?: string | undefined;
+  /** Stops the run as an abort does when it has trained for so long in this call, in milliseconds. */
+  readonly maxTimeMs?: number | undefined;
   /** Least time between two `step` events in milliseconds; default 100. */
   readonly stepEventMs?: number | undefined;
 }
@@ -37,7 +45,7 @@ export async function* train(
   request: ConfigOverrides = {},
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  const { signal, resume, stepEventMs = 100 } = options;
+  const { signal, resume, maxTimeMs, stepEventMs = 100 } = options;
   const task: TrainTask =
     resume === undefined
       ? { kind: 'new', config: resolveConfig(undefined, request) }
@@ -46,9 +54,13 @@ export async function* train(
     throw new IgcError('interrupted', 'train: stopped before it began');
   }
   const stop = new SharedArrayBuffer(4);
-  const requestStop = () => Atomics.store(new Int32Array(stop), 0, 1);
+  const requestStop = (why: StopReason = 'asked') => {
+    Atomics.compareExchange(new Int32Array(stop), 0, 0, stopReasons.indexOf(why));
+  };
+  const onAbort = () => requestStop();
+  const timer = startTimer(maxTimeMs, () => requestStop('time'));
   const trainer = startTrainer({ task, stop, stepEventMs, command: process.argv });
-  signal?.addEventListener('abort', requestStop);
+  signal?.addEventListener('abort', onAbort);
   try {
     for (;;) {
       const event = await trainer.next();
@@ -57,10 +69,23 @@ export async function* train(
       if (event.kind === 'done') return event.summary;
     }
   } finally {
-    signal?.removeEventListener('abort', requestStop);
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
     requestStop();
     await trainer.ended;
   }
+}
+
+/** Node's own timers end at 2^31 − 1 milliseconds, some 25 days; nothing is limited to longer. */
+function startTimer(timeMs: number | undefined, onEnd: () => void): NodeJS.Timeout | undefined {
+  if (timeMs === undefined) return undefined;
+  if (timeMs > 0 && timeMs < 2 ** 31) return setTimeout(onEnd, timeMs);
+  const got = `${timeMs / 1000} s`;
+  throw usageError({
+    path: 'maxTimeMs',
+    rule: 'must be more than nothing, and under 24 days',
+    got,
+  });
 }
 
 interface Trainer {

@@ -3,9 +3,13 @@ import { type ErrorKind, IgcError } from '../core/errors.ts';
 import type { TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';
 
+/** Why a trainer stops, by the number that asks it to. */
+export const stopReasons = ['not', 'asked', 'time'] as const;
+export type StopReason = (typeof stopReasons)[number];
+
 export interface TrainerData {
   readonly task: TrainTask;
-  /** One int32; anything but 0 asks the trainer to stop. */
+  /** One int32, an index of `stopReasons`. */
   readonly stop: SharedArrayBuffer;
   readonly stepEventMs: number;
   readonly command: readonly string[];

@@ -2,7 +2,7 @@
  * Everything a training loop needs, made ready before its first step: model, plans in memory, data, options of
  * the optimizer. What is allocated here is all that is allocated.
  */
-import { internalError } from '../core/errors.ts';
+import { internalError, usageError } from '../core/errors.ts';
 import type { AugmentSpec } from '../data/batches/augment.ts';
 import { type BatchSource, openBatches } from '../data/batches/batches.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
@@ -17,10 +17,13 @@ import { type Model, makeModel, planModel } from './model.ts';
 import type { ModelCard, Preprocessing } from './model-file.ts';
 import { configNetwork } from './network-choice.ts';
 import { decaySpans } from './optimizer.ts';
+import { beginAverage } from './weight-average.ts';
 
 /** The model and its plans in memory. */
 export interface TrainingModel {
   readonly model: Model;
+  /** With an EMA: the network that is evaluated and kept. */
+  readonly average?: Model;
   readonly executor: Executor;
   readonly evaluators: { readonly test: Evaluator; readonly validation?: Evaluator };
   /** Its learning rate is set anew in each step. */
@@ -43,6 +46,8 @@ export interface TrainerParts extends TrainingModel {
   readonly rows: readonly MetricsRow[];
   /** Asked before every step, and between the batches of evaluations. */
   readonly isStopped: () => boolean;
+  /** What has stopped the run, in words, where it was not the user. */
+  readonly stoppedBy?: () => string | undefined;
   /** Least time between two step events; 0 for every step. */
   readonly stepEventMs: number;
 }
@@ -63,8 +68,13 @@ export function makeTrainingModel(
   const batchSize = batchSizeFor(config, train.count);
   const planned = { batch: batchSize, training: true, replicas, smoothing, storage };
   const plan = planModel(model, planned);
+  if (config.earlyStopping !== null && validation === undefined) throw needsValidation(dataset);
+  const average = config.ema === null ? undefined : beginAverage(model);
   const evaluator = (name: string, set: AnyImageSet) =>
-    makeEvaluator(model, { name, set, classes, statistics, batchSize: config.testBatchSize });
+    makeEvaluator(average ?? model, {
+      ...{ name, set, classes, statistics },
+      batchSize: config.testBatchSize,
+    });
   const preprocessing: Preprocessing = {
     channels,
     height,
@@ -75,6 +85,7 @@ export function makeTrainingModel(
   };
   return {
     model,
+    ...(average && { average }),
     executor: kernels.instantiate(plan, model),
     evaluators: {
       test: evaluator('test', test),
@@ -91,6 +102,15 @@ export function makeTrainingModel(
     batchSize,
     stepsPerEpoch: Math.floor(train.count / batchSize),
   };
+}
+
+/** Test images choose nothing, so they do not choose when to stop. */
+function needsValidation({ name }: Dataset): Error {
+  return usageError({
+    path: 'earlyStopping',
+    rule: `needs validation images, which ${name} has none of`,
+    hint: 'hold some of the training images out with data.valSplit',
+  });
 }
 
 /** Starts the batches from where a state stands. */

@@ -14,9 +14,10 @@ import { divergedError, firstBadValue, firstOffender } from './diverged.ts';
 import { type Evaluator, likeliest, percentOf } from './evaluate.ts';
 import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } from './events.ts';
 import { appendMetrics, writeSummary } from './run-folder.ts';
-import { learningRateAt, oldWeightAt } from './schedule.ts';
+import { averageWeightAt, isStoppedEarly, learningRateAt, oldWeightAt } from './schedule.ts';
 import { summarizeRun } from './summary.ts';
 import type { TrainerParts } from './trainer-parts.ts';
+import { updateAverage } from './weight-average.ts';
 
 /** A state that is written to, as the run goes on. */
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends object | null ? Mutable<T[K]> : T[K] };
@@ -49,7 +50,7 @@ export function* trainEpochs(parts: TrainerParts): Generator<TrainEvent, RunSumm
   const progress = beginProgress(parts);
   const { state } = progress;
   if (state.step === 0) yield saveCheckpoint(parts, progress, 'last');
-  while (state.epoch < config.epochs) {
+  while (state.epoch < config.epochs && !isStoppedEarly(config.earlyStopping, progress.rows)) {
     while (state.stepInEpoch < stepsPerEpoch) {
       if (parts.isStopped()) yield* interrupt(parts, progress);
       const event = takeStep(parts, progress);
@@ -88,7 +89,7 @@ function beginProgress({ state, rows, folder }: TrainerParts): Progress {
 
 /** One batch: forward, backward, update; an event when one is due. */
 function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefined {
-  const { config, model, executor, source, sgd, stepsPerEpoch } = parts;
+  const { config, model, average, executor, source, sgd, stepsPerEpoch } = parts;
   const { state, session } = progress;
   const began = performance.now();
   const waitedBefore = source.waitedMs;
@@ -103,6 +104,7 @@ function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefine
   executor.backward();
   sgd.learningRate = learningRateAt(config, state.step, stepsPerEpoch);
   model.kernels.updateSgd(model, sgd);
+  if (average && config.ema) updateAverage(average, model, averageWeightAt(config.ema, state.step));
   state.sums.loss += loss * count;
   state.sums.correct += countCorrect(executor.output(), labels, count, model.spec.classes);
   state.sums.images += count;
@@ -188,7 +190,8 @@ function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainE
   // The row before the checkpoint: whatever a kill leaves, no checkpoint is without its row.
   appendMetrics(folder, row);
   yield { kind: 'epoch', epochs: config.epochs, row, best: isBest };
-  if (epoch === config.epochs || epoch % config.checkpointEvery === 0) {
+  const isLast = epoch === config.epochs || isStoppedEarly(config.earlyStopping, progress.rows);
+  if (isLast || epoch % config.checkpointEvery === 0) {
     yield saveCheckpoint(parts, progress, 'last');
   }
 }
@@ -255,12 +258,11 @@ function saveCheckpoint(
   progress: Progress,
   which: CheckpointName,
 ): CheckpointEvent {
-  const { model, card } = parts;
   const { state } = progress;
   checkFinite(parts, progress);
   state.time.wallMs = wallMs(progress);
   const folder = checkpointFolder(parts.folder, which);
-  writeCheckpoint(folder, model, card, state);
+  writeCheckpoint(folder, parts, parts.card, state);
   const { epoch, step } = state;
   if (which === 'last') progress.checkpoint = { folder, epoch, step };
   return { kind: 'checkpoint', which, folder, epoch, step };
@@ -288,11 +290,12 @@ function diverged(
 function* interrupt(parts: TrainerParts, progress: Progress): Generator<TrainEvent, never> {
   yield saveCheckpoint(parts, progress, 'last');
   const { epoch, step } = progress.state;
+  const by = parts.stoppedBy?.();
   throw new IgcError(
     'interrupted',
     complain({
       path: parts.folder,
-      rule: `stopped in epoch ${epoch + 1} after step ${step}`,
+      rule: `stopped${by === undefined ? '' : ` by ${by}`} in epoch ${epoch + 1} after step ${step}`,
       hint: `go on with --resume ${parts.folder}`,
     }),
   );

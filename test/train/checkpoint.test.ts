@@ -39,7 +39,12 @@ const state = {
 
 function write(model = makeNet('IGC-L2M2')): string {
   const folder = path.join(temporaryFolder(), 'checkpoints', 'last');
-  writeCheckpoint(folder, model, { spec: model.spec, classes, preprocessing, dataset: 'd' }, state);
+  writeCheckpoint(
+    folder,
+    { model },
+    { spec: model.spec, classes, preprocessing, dataset: 'd' },
+    state,
+  );
   return folder;
 }
 const modelFile = (folder: string) => path.join(folder, 'model.safetensors');
@@ -58,7 +63,7 @@ describe('a checkpoint', () => {
     const model = makeNet('IGC-L2M2', kind);
     const folder = write(model);
     const other = makeNet('IGC-L2M2', kind, 2);
-    expect(restoreCheckpoint(folder, other)).toEqual(state);
+    expect(restoreCheckpoint(folder, { model: other })).toEqual(state);
     expect(other.parameters).toEqual(model.parameters);
     expect(other.momentum).toEqual(model.momentum);
     expect(other.state).toEqual(model.state);
@@ -95,7 +100,7 @@ describe('a checkpoint that cannot be used', () => {
     const model = makeNet(net);
     const error = (() => {
       try {
-        restoreCheckpoint(folder, model);
+        restoreCheckpoint(folder, { model });
       } catch (thrown) {
         return thrown;
       }

@@ -117,6 +117,7 @@ describe('a run', () => {
       'checkpoints',
       'config.json',
       'env.json',
+      'events.out.tfevents.igcnet',
       'metrics.jsonl',
       'summary.json',
     ]);

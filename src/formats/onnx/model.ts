@@ -10,7 +10,7 @@ import {
   integersField,
   messageField,
   textField,
-} from './protobuf.ts';
+} from '../protobuf.ts';
 
 /** Operator set and file format; opset 17 belongs to IR version 8. @source onnx, docs/Versioning.md */
 export const onnxVersions = { opset: 17, ir: 8 } as const;

@@ -5,7 +5,7 @@ import {
   integersField,
   messageField,
   textField,
-} from '../../../src/formats/onnx/protobuf.ts';
+} from '../../src/formats/protobuf.ts';
 
 describe('a protobuf field', () => {
   /** @source protobuf.dev/programming-guides/encoding, its own examples */

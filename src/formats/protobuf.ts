@@ -1,10 +1,10 @@
 /**
  * Writes protocol buffers: a message is its fields' bytes, one after the other. Only the kinds of fields that
- * ONNX files need; knows nothing of ONNX.
+ * ONNX and TensorBoard files need; knows nothing of either.
  * @source protobuf.dev/programming-guides/encoding
  */
 
-const wireTypes = { varint: 0, bytes: 2, fixed32: 5 } as const;
+const wireTypes = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 const text = new TextEncoder();
 
 /** An int64, an int32 or an enum; negative numbers take ten bytes. */
@@ -17,6 +17,13 @@ export function floatField(field: number, value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setFloat32(0, value, true);
   return concatenate([tag(field, wireTypes.fixed32), bytes]);
+}
+
+/** A double, little-endian. */
+export function doubleField(field: number, value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setFloat64(0, value, true);
+  return concatenate([tag(field, wireTypes.fixed64), bytes]);
 }
 
 /** A string, as UTF-8. */
