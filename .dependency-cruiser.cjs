@@ -1,6 +1,6 @@
 /**
  * Imports point one way:
- *   core ← spec ← theory ← plan ← kernels, data, formats ← train ← cli
+ *   core ← spec ← theory ← plan ← kernels, data, formats ← train ← experiment ← cli
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
 const mayImport = {
@@ -14,7 +14,11 @@ const mayImport = {
   formats: ['core', 'spec'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats'],
   bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
-  cli: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+  experiment: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+  cli: [
+    ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+    'experiment',
+  ],
 };
 
 const oneWay = Object.entries(mayImport).map(([folder, allowed]) => ({

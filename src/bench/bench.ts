@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
+import { type Work, works } from '../train/repeatable-step.ts';
 import { benchEncoded, benchPixels, encodedText, pixelText } from './data.ts';
 import { benchLayers, layersText } from './layers.ts';
 import { machineName } from './machine.ts';
@@ -19,7 +20,7 @@ import {
   positiveInteger,
   readNetworkFlags,
 } from './network-flags.ts';
-import { type PeerName, peerNames, type Work, works } from './peer.ts';
+import { type PeerName, peerNames } from './peer.ts';
 import type { Row } from './rows.ts';
 import { benchScaling, scalingText } from './scaling.ts';
 import { benchStep } from './step.ts';

@@ -4,9 +4,8 @@ import { textTable } from '../draw/text-table.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import type { StepRun } from '../kernels/contract.ts';
 import type { Step } from '../plan/plan.ts';
+import { makeStep, type Work } from '../train/repeatable-step.ts';
 import { type MachinePeaks, peakMeter, peaksText } from './machine.ts';
-import { ownWork } from './own-work.ts';
-import type { Work } from './peer.ts';
 import { chosenNetwork, type NetworkChoice } from './step.ts';
 import { type PassCost, stepCost } from './step-cost.ts';
 import { median } from './timing.ts';
@@ -52,7 +51,7 @@ export function benchLayers(options: LayersOptions): LayersReport {
   const spec = chosenNetwork(options);
   const { kernels } = chooseKernels(options);
   const meter = peakMeter(kernels);
-  const { executor, step } = ownWork(spec, kernels, batch, work);
+  const { executor, step } = makeStep(spec, kernels, batch, work);
   if (!meter || !executor.stepRuns) {
     throw usageError({
       path: 'kernels',

@@ -4,7 +4,7 @@
  */
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import type { NetSpec } from '../spec/network.ts';
-import { ownWork } from './own-work.ts';
+import { makeStep } from '../train/repeatable-step.ts';
 
 /** What to do. */
 export interface MemoryRequest {
@@ -20,7 +20,7 @@ const residentBytes = () => process.resourceUsage().maxRSS * 1024;
 const request = JSON.parse(process.argv[2]!) as MemoryRequest;
 const startBytes = residentBytes();
 const { kernels } = chooseKernels(request);
-const { step } = ownWork(request.spec, kernels, request.batch, 'train');
+const { step } = makeStep(request.spec, kernels, request.batch, 'train');
 for (let i = 0; i < request.steps; i++) step();
 process.stdout.write(
   JSON.stringify({ peakBytes: residentBytes(), startBytes, kernels: kernels.name }),

@@ -1,6 +1,6 @@
 /** A training step of one network of ours beside that of another, interleaved. */
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
-import { ownWork } from './own-work.ts';
+import { makeStep } from '../train/repeatable-step.ts';
 import { measureRounds } from './rounds.ts';
 import { chosenNetwork, type NetworkChoice, ownContender } from './step.ts';
 import { median, type Rate, rateOf } from './timing.ts';
@@ -31,7 +31,7 @@ export async function benchOwn(options: OwnOptions): Promise<OwnReport> {
   const { batch, rounds } = options;
   const { kernels } = chooseKernels(options);
   const works = [options.network, options.beside].map((choice) =>
-    ownWork(chosenNetwork(choice), kernels, batch, 'train'),
+    makeStep(chosenNetwork(choice), kernels, batch, 'train'),
   );
   const contenders = works.map(({ step }, i) =>
     ownContender(step, undefined, ['first', 'second'][i]),

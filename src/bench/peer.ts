@@ -1,10 +1,7 @@
 /** Other engines that run the same network, each in its own process and in several layouts. */
 import type { NetSpec } from '../spec/network.ts';
+import type { Work } from '../train/repeatable-step.ts';
 import type { Answer, PeerProcess } from './peer-process.ts';
-
-/** What is measured: a training step, or a forward pass alone. */
-export const works = ['train', 'inference'] as const;
-export type Work = (typeof works)[number];
 
 export const peerNames = [
   'torch',

@@ -3,7 +3,8 @@
  * measured is table.ts's business.
  */
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
-import type { PeerName, Work } from './peer.ts';
+import type { Work } from '../train/repeatable-step.ts';
+import type { PeerName } from './peer.ts';
 import type { NetworkChoice } from './step.ts';
 
 /** A bound on one figure of a row. */

@@ -1,7 +1,7 @@
 /** `bench scaling`: a training step on several threads against one, beside what the machine itself gains by them. */
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
+import { makeStep } from '../train/repeatable-step.ts';
 import { type MachinePeaks, peakMeter, peaksText } from './machine.ts';
-import { ownWork } from './own-work.ts';
 import { measureRounds } from './rounds.ts';
 import { chosenNetwork, type NetworkChoice, ownContender } from './step.ts';
 import { median, type Rate, rateOf } from './timing.ts';
@@ -39,7 +39,7 @@ export async function benchScaling(options: ScalingOptions): Promise<ScalingRepo
   const sets = [1, options.threads].map(
     (threads) => chooseKernels({ ...options, threads }).kernels,
   );
-  const works = sets.map((kernels) => ownWork(spec, kernels, batch, 'train'));
+  const works = sets.map((kernels) => makeStep(spec, kernels, batch, 'train'));
   const meters = sets.map(peakMeter);
   const contenders = works.map(({ step }, i) => ownContender(step, meters[i], ['one', 'all'][i]));
   const between = () => {

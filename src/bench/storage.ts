@@ -1,7 +1,7 @@
 /** `bench storage`: a training step with activations stored in bfloat16 beside the same in float32. */
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import { activationStorages } from '../plan/plan.ts';
-import { ownWork } from './own-work.ts';
+import { makeStep } from '../train/repeatable-step.ts';
 import { measureRounds } from './rounds.ts';
 import { chosenNetwork, type NetworkChoice, ownContender } from './step.ts';
 import { median, type Rate, rateOf } from './timing.ts';
@@ -35,7 +35,7 @@ export async function benchStorage(options: StorageOptions): Promise<StorageRepo
   const spec = chosenNetwork(options);
   const { kernels } = chooseKernels(options);
   const works = activationStorages.map((storage) => {
-    return { storage, ...ownWork(spec, kernels, batch, 'train', storage) };
+    return { storage, ...makeStep(spec, kernels, batch, 'train', storage) };
   });
   const contenders = works.map(({ step, storage }) => ownContender(step, undefined, storage));
   const { times } = await measureRounds(contenders, { rounds, budgetMs });

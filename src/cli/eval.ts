@@ -1,9 +1,8 @@
 /** `igc eval`: measures a run's network on a split; writes the confusion matrix as CSV, JSON and SVG. */
 import path from 'node:path';
 import { type Command, Option } from 'commander';
-import { makeFolder, replaceFile } from '../core/durable-files.ts';
-import { confusionCsv, confusionSvg } from '../draw/confusion.ts';
 import { textTable } from '../draw/text-table.ts';
+import { evaluationFolder, writeEvaluation } from '../experiment/evaluation-files.ts';
 import type { RunEvaluation } from '../train/load.ts';
 import {
   addConfigFlags,
@@ -61,27 +60,11 @@ async function runEval(command: Command, run: string, flags: EvalFlags): Promise
   for (const warning of evaluation.warnings) printNews(warningText(warning));
   for (const skipped of evaluation.skipped) printNews(`skipped ${skipped}`);
   const { split, which } = evaluation;
-  const folder = path.resolve(flags.out ?? path.join(run, `eval-${split}-${which}`));
-  writeResults(folder, evaluation);
+  const folder = path.resolve(flags.out ?? evaluationFolder(run, split, which));
+  writeEvaluation(folder, evaluation);
   if (flags.json) printJson({ ...evaluation, folder });
   else printData(evaluationText(evaluation));
   printNews(`written to ${shortPath(folder)}: evaluation.json, confusion.csv, .json and .svg`);
-}
-
-function writeResults(folder: string, evaluation: RunEvaluation): void {
-  const classes = evaluation.perClass.map(({ name }) => name);
-  const counts = evaluation.confusion;
-  const { run, dataset, split, which, epoch, images, top1 } = evaluation;
-  const title = `${path.basename(path.resolve(run))} on ${dataset}`;
-  const count = images.toLocaleString('en-US');
-  const subtitle = `${formatPercent(top1)} of ${count} ${split} images right; ${which} checkpoint, epoch ${epoch}`;
-  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  makeFolder(folder);
-  const write = (name: string, text: string) => replaceFile(path.join(folder, name), text);
-  write('evaluation.json', json(evaluation));
-  write('confusion.json', json({ classes, counts }));
-  write('confusion.csv', confusionCsv({ classes, counts }));
-  write('confusion.svg', confusionSvg({ classes, counts, title, subtitle }));
 }
 
 const mostConfusions = 5;

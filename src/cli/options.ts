@@ -4,6 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
+import { setPath } from '../core/nested-values.ts';
 import { parseVariant } from '../spec/variant.ts';
 import { configFlags, type ValueKind } from './config-flags.ts';
 
@@ -70,24 +71,6 @@ export function nameFlagsInHint(message: string): string {
     return text.replace(new RegExp(`(?<![\\w.-])${escaped}(?![\\w.])`, 'g'), flag);
   }, message.slice(at));
   return message.slice(0, at) + hint;
-}
-
-/** Sets `target.a.b` for the path `a.b`; a value on the way that is no object is replaced. */
-export function setPath(target: Record<string, unknown>, path: string, value: unknown): void {
-  const keys = path.split('.');
-  const last = keys.pop()!;
-  let place = target;
-  for (const key of keys) {
-    const inner = Object.hasOwn(place, key) ? place[key] : undefined;
-    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) {
-      place = inner as Record<string, unknown>;
-      continue;
-    }
-    const fresh: Record<string, unknown> = {};
-    place[key] = fresh;
-    place = fresh;
-  }
-  place[last] = value;
 }
 
 function readValue(flag: string, kind: ValueKind, raw: unknown): unknown {

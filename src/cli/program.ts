@@ -13,6 +13,10 @@ import { evalCommand } from './eval.ts';
 import { describeFailure } from './failure.ts';
 import { findLrCommand } from './find-lr.ts';
 import { predictCommand } from './predict.ts';
+import { reportCommand } from './report.ts';
+import { reproduceCommand } from './reproduce.ts';
+import { runsCommand } from './runs.ts';
+import { sweepCommand } from './sweep.ts';
 import { tableCommand } from './table.ts';
 import { printNews } from './terminal.ts';
 import { trainCommand } from './train.ts';
@@ -58,6 +62,10 @@ function makeProgram(onMistake: (name: string) => void): Command {
     drawCommand,
     designCommand,
     tableCommand,
+    reproduceCommand,
+    sweepCommand,
+    reportCommand,
+    runsCommand,
     dataCommand,
     doctorCommand,
   ]) {

@@ -5,10 +5,11 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { usageError } from '../core/errors.ts';
+import { isRecord, setPath, valueAt } from '../core/nested-values.ts';
 import { type ConfigOverrides, dataNames, type RunConfig, resolveConfig } from '../train/config.ts';
 import { recipeFor } from '../train/recipes.ts';
 import { isNetworkFile, parseYaml, readNetworkFile, readOptionFile } from './option-file.ts';
-import { nameFlagIn, readConfigFlags, setPath } from './options.ts';
+import { nameFlagIn, readConfigFlags } from './options.ts';
 
 /** Options that say where a configuration comes from. */
 interface ConfigSources {
@@ -119,12 +120,4 @@ async function acceptPathAsData(chosen: Record<string, unknown>): Promise<boolea
   setPath(chosen, 'data.name', found.name);
   if (found.packedName !== undefined) chosen.recipe ??= recipeFor(found.packedName);
   return true;
-}
-
-function valueAt(value: unknown, path: string): unknown {
-  return path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], value);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

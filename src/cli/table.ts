@@ -1,6 +1,6 @@
 /** `igc table`: prints a table of the paper beside what this library gives, cell by cell. */
 import type { Command } from 'commander';
-import { displayWidth } from '../draw/text-table.ts';
+import { markdownTable } from '../draw/text-table.ts';
 import type { PaperTable } from '../theory/tables/paper-table.ts';
 import { sharedOptions } from './options.ts';
 import { printData, printJson } from './terminal.ts';
@@ -47,20 +47,4 @@ function tableMarkdown({ cells }: PaperTable, title: string): string {
     ...markdownTable(heads, rows),
     '',
   ].join('\n');
-}
-
-/** Lines of a Markdown table, every column but the last as wide as its widest cell. */
-function markdownTable(
-  heads: readonly string[],
-  rows: readonly (readonly string[])[],
-): readonly string[] {
-  const escaped = [heads, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  const last = heads.length - 1;
-  const widths = heads.map((_, i) =>
-    i === last ? 0 : Math.max(...escaped.map((row) => displayWidth(row[i]!))),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => cell + ' '.repeat(Math.max(0, widths[i]! - displayWidth(cell)))).join(' | ')} |`;
-  const rule = `|${widths.map((width) => '-'.repeat(Math.max(3, width + 2))).join('|')}|`;
-  return [line(escaped[0]!), rule, ...escaped.slice(1).map(line)];
 }

@@ -36,6 +36,12 @@ export function releaseProcessLock(lock: string): void {
   if (readText(lock) === processLockText()) rmSync(lock, { force: true });
 }
 
+/** The number of the living process that holds the lock, or undefined. */
+export function processLockHolder(lock: string): number | undefined {
+  const holder = parseHolder(readText(lock) ?? '');
+  return holder !== undefined && isAlive(holder) ? holder.pid : undefined;
+}
+
 /** What a lock of this process says. */
 export function processLockText(): string {
   const { pid } = process;

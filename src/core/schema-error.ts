@@ -4,6 +4,7 @@
  */
 import type * as v from 'valibot';
 import { nearestName, suggestName, usageError } from './errors.ts';
+import { isRecord } from './nested-values.ts';
 
 /** Where the checked value stands: `prefix` (`net.`, `my-net.yaml: `) before every path, `whole` instead of an empty one. */
 export interface SchemaPlace {
@@ -93,8 +94,4 @@ function allPaths(schema: unknown, prefix = ''): string[] {
 
 function entriesOf(schema: unknown): Record<string, unknown> {
   return isRecord(schema) && isRecord(schema.entries) ? schema.entries : {};
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -108,16 +108,33 @@ function plotMarkup({ x, y, series, range }: Chart): string {
     marginRight: 24,
     marginBottom: 44,
     style: { fontSize: '12px' },
-    x: axis(x),
-    y: { ...axis(y), grid: true, ...(range && { domain: [...range] }) },
+    x: axis(
+      x,
+      valuesOf(series, (point) => point.x),
+    ),
+    y: { ...axis(y, []), grid: true, ...(range && { domain: [...range] }) },
     marks: [Plot.frame({ stroke: '#c8d0d8' }), ...marks],
   });
   return plot.outerHTML;
 }
 
-function axis({ label, logarithmic = false }: ChartAxis): Plot.ScaleOptions {
-  const common = { label, nice: true, labelAnchor: 'center', labelArrow: 'none' } as const;
-  return logarithmic ? { ...common, type: 'log', tickFormat: '~r', ticks: 6 } : common;
+function axis(
+  { label, logarithmic = false }: ChartAxis,
+  values: readonly number[],
+): Plot.ScaleOptions {
+  const common = { label, labelAnchor: 'center', labelArrow: 'none' } as const;
+  if (!logarithmic) return { ...common, nice: true };
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = (high / low) ** 0.08 * 1.02; // not up to powers of ten, which may lie far off
+  const tickFormat = low >= 1000 ? '~s' : '~r';
+  return { ...common, type: 'log', domain: [low / room, high * room], tickFormat, ticks: 5 };
+}
+
+function valuesOf(
+  series: readonly ChartSeries[],
+  of: (point: ChartPoint) => number,
+): readonly number[] {
+  return series.flatMap(({ points }) => points.map(of));
 }
 
 function seriesMarks(
@@ -134,7 +151,9 @@ function seriesMarks(
   const title = (point: ChartPoint) => `${name}: ${round(point.y)} at ${round(point.x)}`;
   return [
     Plot.ruleX([...barred], { ...bar, y1: low, y2: high }),
-    ...(marks === 'dots' ? [] : [Plot.lineY([...points], { ...at, stroke: colour, ...dash })]),
+    ...(marks === 'dots'
+      ? []
+      : [Plot.lineY([...points], { ...at, stroke: colour, clip: true, ...dash })]),
     ...(marks === 'line'
       ? []
       : [

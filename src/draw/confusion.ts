@@ -3,6 +3,7 @@
  * right answers are blue, wrong ones orange, shaded by their share of the row. Readable from 2 to some
  * hundred classes: with many, numbers give way to tooltips and only every few rows are named.
  */
+import { csvText } from './csv.ts';
 import { escapeXml, svgElement, svgText } from './svg.ts';
 import { displayWidth } from './text-table.ts';
 
@@ -69,11 +70,7 @@ export function confusionSvg(picture: ConfusionPicture): string {
 export function confusionCsv({ classes, counts }: ConfusionMatrix): string {
   const header = ['true \\ said', ...classes];
   const rows = counts.map((row, i) => [classes[i]!, ...row.map(String)]);
-  return [header, ...rows].map((row) => `${row.map(csvCell).join(',')}\n`).join('');
-}
-
-function csvCell(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvText([header, ...rows]);
 }
 
 function layOut({ classes, title, subtitle }: ConfusionPicture): Geometry {

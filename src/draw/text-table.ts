@@ -28,6 +28,30 @@ export function textTable(
   ];
 }
 
+/**
+ * Lines of a Markdown table, every column but the last as wide as its widest cell; columns in `right` are aligned to the
+ * right.
+ */
+export function markdownTable(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: ReadonlySet<number> = new Set(),
+): readonly string[] {
+  const escaped = [heads, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const last = heads.length - 1;
+  const widths = heads.map((_, i) =>
+    i === last ? 0 : Math.max(...escaped.map((row) => displayWidth(row[i]!))),
+  );
+  const align = (i: number) => (right.has(i) ? 'right' : 'left');
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => pad(cell, widths[i]!, align(i))).join(' | ')} |`;
+  const rule = widths.map((width, i) => {
+    const dashes = '-'.repeat(Math.max(3, width + 2));
+    return right.has(i) ? `${dashes.slice(1)}:` : dashes;
+  });
+  return [line(escaped[0]!), `|${rule.join('|')}|`, ...escaped.slice(1).map(line)];
+}
+
 /** 1234567 as `1,234,567`. */
 export function formatCount(value: number): string {
   return value.toLocaleString('en-US');

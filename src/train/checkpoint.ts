@@ -7,6 +7,7 @@ import path from 'node:path';
 import * as v from 'valibot';
 import { findFolder, replaceFolder } from '../core/durable-files.ts';
 import { dataError } from '../core/errors.ts';
+import { jsonText } from '../core/json-file.ts';
 import type { Model } from './model.ts';
 import {
   checkVersion,
@@ -82,7 +83,7 @@ export function writeCheckpoint(
   replaceFolder(folder, [
     { name: checkpointFiles.model, bytes },
     { name: checkpointFiles.optimizer, bytes: encodeOptimizer(model, average !== undefined) },
-    { name: checkpointFiles.state, bytes: `${JSON.stringify(state, null, 2)}\n` },
+    { name: checkpointFiles.state, bytes: jsonText(state) },
   ]);
 }
 

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { suggestName, usageError } from '../core/errors.ts';
+import { isRecord, mergeOver } from '../core/nested-values.ts';
 import { schemaError } from '../core/schema-error.ts';
 import { findWrongValue } from '../data/batches/resized-crop.ts';
 import type { DatasetRequest } from '../data/open-dataset.ts';
@@ -350,17 +351,4 @@ export function datasetRequest({ data, seed }: RunConfig): DatasetRequest {
     testSplit: testSplit ?? undefined,
     synthetic: synthetic ?? undefined,
   };
-}
-
-/** Objects are merged key by key; everything else replaces. Undefined keeps the base. */
-function mergeOver(base: unknown, over: unknown): unknown {
-  if (over === undefined) return base;
-  if (!isRecord(base) || !isRecord(over)) return over;
-  const merged: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(over)) merged[key] = mergeOver(base[key], value);
-  return merged;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

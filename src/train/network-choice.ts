@@ -2,6 +2,7 @@
  * Which network a configuration means: the paper's by name, or somebody's own; and what follows from it.
  */
 import { usageError } from '../core/errors.ts';
+import { isRecord } from '../core/nested-values.ts';
 import type { Shape } from '../spec/graph.ts';
 import { fixedDepths } from '../spec/named-networks.ts';
 import type { NetSpec } from '../spec/network.ts';
@@ -82,8 +83,4 @@ export function checkNetwork(config: RunConfig): void {
   const { input = anyData.input, classes = anyData.classes } =
     typeof net === 'string' ? anyData : net;
   configNetwork(config, { input, classes });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@
  * nothing that was computed would have been computed otherwise.
  */
 import { usageError } from '../core/errors.ts';
+import { differingValues, mergeOver } from '../core/nested-values.ts';
 import type { TrainState } from './checkpoint.ts';
 import { type ConfigOverrides, type RunConfig, resolveConfig } from './config.ts';
 import { sameRates } from './schedule.ts';
@@ -23,8 +24,12 @@ const changeable = [
  */
 export function resumedConfig(stored: RunConfig, overrides: ConfigOverrides): RunConfig {
   const { recipe, ...rest } = overrides;
-  const config = resolveConfig(recipe ?? stored.recipe, overlay(stored, rest));
-  for (const [path, was, now] of differences(stored, config)) {
+  const config = resolveConfig(
+    recipe ?? stored.recipe,
+    // So that no recipe's value comes in between.
+    mergeOver(stored, rest) as ConfigOverrides,
+  );
+  for (const [path, was, now] of differingValues(stored, config)) {
     if (changeable.includes(path)) continue;
     throw usageError({
       path,
@@ -61,34 +66,4 @@ export function checkRates(
     got: `${config.epochs}`,
     hint: `the ${config.schedule.kind} schedule would have given them other learning rates; start a new run`,
   });
-}
-
-/** The stored values under the overrides, so that no recipe's value comes in between. */
-function overlay(stored: RunConfig, overrides: ConfigOverrides): ConfigOverrides {
-  const merge = (base: unknown, over: unknown): unknown => {
-    if (over === undefined) return base;
-    if (!isRecord(base) || !isRecord(over)) return over;
-    const merged: Record<string, unknown> = { ...base };
-    for (const key of Object.keys(over)) merged[key] = merge(base[key], over[key]);
-    return merged;
-  };
-  return merge(stored, overrides) as ConfigOverrides;
-}
-
-function* differences(
-  a: unknown,
-  b: unknown,
-  path = '',
-): Generator<readonly [path: string, a: unknown, b: unknown]> {
-  if (isRecord(a) && isRecord(b)) {
-    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-      yield* differences(a[key], b[key], path === '' ? key : `${path}.${key}`);
-    }
-  } else if (JSON.stringify(a) !== JSON.stringify(b)) {
-    yield [path, a, b];
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

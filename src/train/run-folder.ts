@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { appendDurably, createFolder, replaceFile } from '../core/durable-files.ts';
 import { dataError, internalError, usageError } from '../core/errors.ts';
+import { jsonText } from '../core/json-file.ts';
 import { findCheckpoint } from './checkpoint.ts';
 import { parseConfig, type RunConfig } from './config.ts';
 import type { Environment } from './environment.ts';
@@ -25,8 +26,8 @@ export function createRunFolder(config: RunConfig, environment: Environment, now
   // From wherever the run is used later, it is the same data.
   const dir = config.data.dir === null ? null : path.resolve(config.data.dir);
   const files = [
-    { name: 'config.json', bytes: json({ ...config, data: { ...config.data, dir } }) },
-    { name: 'env.json', bytes: json(environment) },
+    { name: 'config.json', bytes: jsonText({ ...config, data: { ...config.data, dir } }) },
+    { name: 'env.json', bytes: jsonText(environment) },
     lockFile(),
   ];
   const base = config.name ?? defaultName(config, now);
@@ -65,7 +66,7 @@ export function readRunConfig(folder: string): RunConfig {
 }
 
 export function writeRunConfig(folder: string, config: RunConfig): void {
-  replaceFile(path.join(folder, 'config.json'), json(config));
+  replaceFile(path.join(folder, 'config.json'), jsonText(config));
 }
 
 /** Adds the environment of a session that resumes the run to env.json. */
@@ -74,20 +75,25 @@ export function addEnvironment(folder: string, environment: Environment): void {
   const first = readJson(file);
   const known = typeof first === 'object' && first !== null ? first : {};
   const before = 'resumed' in known && Array.isArray(known.resumed) ? known.resumed : [];
-  replaceFile(file, json({ ...known, resumed: [...before, environment] }));
+  replaceFile(file, jsonText({ ...known, resumed: [...before, environment] }));
 }
 
 /** A hash of everything in a configuration that decides a run's bits, the number of epochs left out. */
 export function hashConfig(config: RunConfig): string {
+  const text = JSON.stringify(decisiveChoices(config), (key, value: unknown) =>
+    Object.hasOwn(addedLater, key) && addedLater[key] === value ? undefined : value,
+  );
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** What decides a run's bits, but for the number of epochs: not where it lies, nor what computes it. */
+export function decisiveChoices(config: RunConfig): Readonly<Record<string, unknown>> {
   const { data, ...rest } = config;
   const { dir: _dir, ...dataChoices } = data;
   const decisive = Object.entries({ ...rest, data: dataChoices }).filter(
     ([key]) => !indifferent.has(key),
   );
-  const text = JSON.stringify(Object.fromEntries(decisive), (key, value: unknown) =>
-    Object.hasOwn(addedLater, key) && addedLater[key] === value ? undefined : value,
-  );
-  return createHash('sha256').update(text).digest('hex');
+  return Object.fromEntries(decisive);
 }
 
 /** Keys that older configurations lack, at the values that mean what was done then. */
@@ -145,7 +151,7 @@ export function appendMetrics(folder: string, row: MetricsRow): void {
 }
 
 export function writeSummary(folder: string, summary: RunSummary): void {
-  replaceFile(path.join(folder, 'summary.json'), json(summary));
+  replaceFile(path.join(folder, 'summary.json'), jsonText(summary));
 }
 
 function metricsFile(folder: string): string {
@@ -161,10 +167,6 @@ function existsError(folder: string): Error {
       ? `go on with --resume ${folder}, or choose another --name`
       : 'choose another --name, or remove it',
   });
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 function readJson(file: string): unknown {

@@ -2,7 +2,12 @@
 import path from 'node:path';
 import type { FileContent } from '../core/durable-files.ts';
 import { complain, IgcError } from '../core/errors.ts';
-import { processLockText, releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
+import {
+  processLockHolder,
+  processLockText,
+  releaseProcessLock,
+  takeProcessLock,
+} from '../core/process-lock.ts';
 
 /** The lock as a file of a folder that is being made. */
 export function lockFile(): FileContent {
@@ -24,6 +29,11 @@ export function takeLock(folder: string): void {
     });
     return new IgcError('failure', message);
   });
+}
+
+/** Is a process training into the folder? */
+export function isLocked(folder: string): boolean {
+  return processLockHolder(path.join(folder, 'lock')) !== undefined;
 }
 
 /** Gives the folder free, if this process holds it. */

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { settleFolder } from '../core/durable-files.ts';
-import { dataError } from '../core/errors.ts';
+import { dataError, IgcError } from '../core/errors.ts';
 import type { BatchSource } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
@@ -23,6 +23,7 @@ import {
 import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.ts';
 import { describeEnvironment } from './environment.ts';
 import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
+import { removeFailure, writeFailure } from './failure-file.ts';
 import { initializeModel } from './model.ts';
 import type { ModelCard } from './model-file.ts';
 import { readModelFile } from './model-file.ts';
@@ -103,6 +104,7 @@ async function* trainTask(
         : openResumed(task.folder, config, training, choice, control);
     const { state } = opened;
     folder = opened.folder;
+    removeFailure(folder);
     source = openTrainingBatches(config, dataset, training, state);
     yield startEvent(config, dataset, training, choice, opened);
     yield* warnings([...choice.warnings, ...opened.warnings, ...dataWarnings(dataset)]);
@@ -117,10 +119,25 @@ async function* trainTask(
       state,
       rows,
     });
+  } catch (error) {
+    if (folder !== undefined) noteFailure(folder, error);
+    throw error;
   } finally {
     await source?.close();
     disposeTrainingModel(training);
     if (folder !== undefined) releaseLock(folder);
+  }
+}
+
+/** Leaves the reason in the folder of a run that ends without a result, unless it was asked to stop. */
+function noteFailure(folder: string, error: unknown): void {
+  const kind = error instanceof IgcError ? error.kind : 'failure';
+  if (kind === 'interrupted') return;
+  const message = error instanceof Error ? error.message : String(error);
+  try {
+    writeFailure(folder, kind === 'diverged' ? kind : 'failure', message);
+  } catch {
+    // The disk may be why it failed; that error is the one to hear of.
   }
 }
 

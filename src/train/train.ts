@@ -22,6 +22,8 @@ export interface TrainOptions {
   readonly resume?: string | undefined;
   /** Stops the run as an abort does when it has trained for so long in this call, in milliseconds. */
   readonly maxTimeMs?: number | undefined;
+  /** What env.json says started the run; default this process's command. */
+  readonly command?: readonly string[] | undefined;
   /** Least time between two `step` events in milliseconds; default 100. */
   readonly stepEventMs?: number | undefined;
 }
@@ -45,7 +47,7 @@ export async function* train(
   request: ConfigOverrides = {},
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  const { signal, resume, maxTimeMs, stepEventMs = 100 } = options;
+  const { signal, resume, maxTimeMs, stepEventMs = 100, command = process.argv } = options;
   const task: TrainTask =
     resume === undefined
       ? { kind: 'new', config: resolveConfig(undefined, request) }
@@ -59,7 +61,7 @@ export async function* train(
   };
   const onAbort = () => requestStop();
   const timer = startTimer(maxTimeMs, () => requestStop('time'));
-  const trainer = startTrainer({ task, stop, stepEventMs, command: process.argv });
+  const trainer = startTrainer({ task, stop, stepEventMs, command });
   signal?.addEventListener('abort', onAbort);
   try {
     for (;;) {

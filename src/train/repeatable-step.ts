@@ -1,24 +1,27 @@
-/** Our side of a measurement: a function that does one step, as the trainer and the classifier do. */
+/** One step on made-up images, as the trainer and the classifier do it, to be repeated and timed. */
 import { stream } from '../core/random.ts';
 import type { Executor, KernelSet } from '../kernels/contract.ts';
 import type { ActivationStorage } from '../plan/plan.ts';
 import type { NetSpec } from '../spec/network.ts';
-import { initializeModel, makeModel, planModel } from '../train/model.ts';
-import type { Work } from './peer.ts';
+import { initializeModel, makeModel, planModel } from './model.ts';
 
-export interface OwnWork {
+/** What is measured: a training step, or a forward pass alone. */
+export const works = ['train', 'inference'] as const;
+export type Work = (typeof works)[number];
+
+export interface RepeatableStep {
   readonly executor: Executor;
   /** One step: batch in, loss and new weights, or logits. */
   step(): void;
 }
 
-export function ownWork(
+export function makeStep(
   spec: NetSpec,
   kernels: KernelSet,
   batch: number,
   work: Work,
   storage: ActivationStorage = 'float32',
-): OwnWork {
+): RepeatableStep {
   const model = makeModel(spec, kernels);
   initializeModel(model, 0);
   const training = work === 'train';
@@ -43,7 +46,7 @@ export function ownWork(
 
 function randomBatch(spec: NetSpec, kernels: KernelSet, batch: number) {
   const { channels, height, width } = spec.input;
-  const random = stream(0, 'bench/images');
+  const random = stream(0, 'made-up images');
   const images = kernels.newArray(batch * channels * height * width);
   for (let i = 0; i < images.length; i++) images[i] = random.normal();
   const labels = Int32Array.from({ length: batch }, () => random.integer(spec.classes));

@@ -1,0 +1,96 @@
+/**
+ * An experiment as seen on a terminal: a line that stays for each run that begins or ends, and one that rewrites itself
+ * with what is going on. Where stderr is no terminal, a line for every epoch instead.
+ */
+import { displayWidth } from '../draw/text-table.ts';
+import type { ExperimentEvent } from '../experiment/run-experiment.ts';
+import type { PlannedRun } from '../experiment/run-plan.ts';
+import type { StepEvent, TrainEvent } from '../train/events.ts';
+import type { ProgressOutput } from './progress.ts';
+import { formatClock, formatDuration, formatPercent, paletteFor, warningText } from './terminal.ts';
+
+export interface ExperimentProgress {
+  show(event: ExperimentEvent): void;
+  /** A line that stays. */
+  line(text: string): void;
+  /** Removes the live line. */
+  finish(): void;
+}
+
+export function makeExperimentProgress(
+  output: ProgressOutput,
+  env: NodeJS.ProcessEnv = process.env,
+): ExperimentProgress {
+  const live = output.isTTY === true && env.TERM !== 'dumb';
+  const { bold, red } = paletteFor({ isTTY: live }, env);
+  /** The last step of each run that is going on. */
+  const steps = new Map<string, StepEvent>();
+  let shown = false;
+  const clear = () => {
+    if (shown) output.write('\r\u001b[2K');
+    shown = false;
+  };
+  const line = (text: string) => {
+    clear();
+    output.write(`${text}\n`);
+  };
+  const rewrite = () => {
+    const text = [...steps.values()].map(stepText).join('  ·  ');
+    output.write(`\r\u001b[2K${cut(text, (output.columns ?? 80) - 1)}`);
+    shown = true;
+  };
+  const train = (run: PlannedRun, event: TrainEvent) => {
+    if (event.kind === 'warning') return line(`${run.label}: ${warningText(event.message)}`);
+    if (event.kind === 'step') steps.set(run.id, event);
+    if (event.kind === 'step' && live) rewrite();
+    if (event.kind === 'epoch' && !live) line(`${run.label}: ${epochText(event)}`);
+  };
+  return {
+    line,
+    finish: clear,
+    show(event) {
+      switch (event.kind) {
+        case 'plan': {
+          const { runs, todo } = event;
+          return line(`${runs} runs: ${runs - todo} done, ${todo} to do`);
+        }
+        case 'begin': {
+          const { index, of } = event.place;
+          return line(`[${index}/${of}] ${bold(event.run.label)}`);
+        }
+        case 'train':
+          return train(event.run, event.event);
+        case 'end': {
+          steps.delete(event.run.id);
+          const { kind } = event.end;
+          const text = endText(event);
+          return line(kind === 'diverged' || kind === 'failed' ? red(text) : text);
+        }
+      }
+    },
+  };
+}
+
+function endText({ run, place, end, record }: Extract<ExperimentEvent, { kind: 'end' }>): string {
+  const begin = `[${place.index}/${place.of}] ${run.label}:`;
+  if (end.kind === 'diverged' || end.kind === 'failed')
+    return `${begin} ${end.kind}: ${end.message}`;
+  if (end.kind === 'stopped') return `${begin} stopped after epoch ${record.epochs}`;
+  const { testAccuracy = Number.NaN, wallMs = 0 } = record.summary ?? {};
+  return `${begin} test ${formatPercent(testAccuracy)} in ${formatDuration(wallMs)}`;
+}
+
+function epochText({ row, epochs }: Extract<TrainEvent, { kind: 'epoch' }>): string {
+  const { epoch, trainLoss, testAccuracy } = row;
+  const test = testAccuracy === undefined ? '' : `, test ${formatPercent(testAccuracy)}`;
+  return `epoch ${epoch}/${epochs}, loss ${trainLoss.toFixed(4)}${test}`;
+}
+
+function stepText({ epoch, epochs, trainLoss, remainingMs, imagesPerSecond }: StepEvent): string {
+  const rate = Math.round(imagesPerSecond).toLocaleString('en-US');
+  return `epoch ${epoch}/${epochs}  loss ${trainLoss.toFixed(4)}  ${rate} images/s  ${formatClock(remainingMs)} left`;
+}
+
+function cut(text: string, width: number): string {
+  return displayWidth(text) <= width ? text : [...text].slice(0, Math.max(0, width)).join('');
+}

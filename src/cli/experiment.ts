@@ -1,0 +1,153 @@
+/** What `reproduce` and `sweep` share: running a plan or listing it, progress on stderr, the report at the end. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { IgcError } from '../core/errors.ts';
+import { formatCount, textTable } from '../draw/text-table.ts';
+import type { ExperimentResult } from '../experiment/run-experiment.ts';
+import type { RunPlan } from '../experiment/run-plan.ts';
+import { makeExperimentProgress } from './experiment-progress.ts';
+import { listenForInterrupt } from './interrupt.ts';
+import { parseCount, parseDuration, parseNumber, sharedOptions } from './options.ts';
+import { formatDuration, printData, printJson, printNews, shortPath } from './terminal.ts';
+
+/** Flags of both commands. */
+export interface ExperimentFlags {
+  readonly seeds: string;
+  readonly jobs: string;
+  readonly maxTime?: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+
+export function addExperimentOptions(command: Command): Command {
+  return command
+    .option('--seeds <n>', 'runs of each, with seeds 0, 1, …; or a list: 0,3,7', '1')
+    .option('--jobs <n>', 'runs at a time, each in a process with its share of the cores', '1')
+    .option('--max-time <time>', 'stop after 90s, 30m, 2h, …; the same command goes on')
+    .option('--dry-run', 'list the runs, with the time that they take by a measured rate, and stop')
+    .addOption(sharedOptions.json());
+}
+
+/** `3` is three seeds from 0; `0,3` is those two. Throws a usage error. */
+export function parseSeeds(text: string): readonly number[] {
+  if (!text.includes(',')) {
+    return Array.from({ length: parseCount('--seeds', text) }, (_, seed) => seed);
+  }
+  return parseList(text).map((part) => parseNumber('--seeds', part));
+}
+
+/** What is between commas. */
+export function parseList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/** Runs a plan in `folder`, or lists it; then writes and prints its report. */
+export async function runPlanned(
+  folder: string,
+  plan: RunPlan,
+  flags: ExperimentFlags,
+): Promise<void> {
+  if (flags.dryRun) return listPlan(folder, plan, flags);
+  const result = await runVisibly(folder, plan, flags);
+  const { makeReport } = await import('../experiment/report.ts');
+  const { writeReport, reportJson } = await import('../experiment/write-report.ts');
+  const { reportText } = await import('./report.ts');
+  const report = makeReport(folder);
+  const into = path.join(folder, 'report');
+  writeReport(into, report);
+  if (flags.json) printJson(reportJson(report));
+  else printData(reportText(report));
+  printNews(`report written to ${shortPath(path.resolve(into))}: report.html, .md, .csv and .json`);
+  throwIfFailed(folder, plan, result);
+}
+
+/** A failed run is a result, but not one that a script should take for success. */
+function throwIfFailed(folder: string, { runs }: RunPlan, { records }: ExperimentResult): void {
+  const own = new Set(runs.map(({ id }) => id));
+  const failed = records.filter(({ id, status }) => own.has(id) && status === 'failed');
+  const [first] = failed;
+  if (first === undefined) return;
+  throw new IgcError(
+    'failure',
+    `${folder}: ${failed.length} of ${runs.length} runs failed, the first with: ${first.failure?.message}; ` +
+      'the same command tries them again',
+  );
+}
+
+async function runVisibly(
+  folder: string,
+  plan: RunPlan,
+  { jobs, maxTime }: ExperimentFlags,
+): Promise<ExperimentResult> {
+  const { runExperiment } = await import('../experiment/run-experiment.ts');
+  const limitMs = maxTime === undefined ? undefined : parseDuration('--max-time', maxTime);
+  const progress = makeExperimentProgress(process.stderr);
+  const interruption = listenForInterrupt(() => {
+    progress.line('stopping after these steps and saving; press Ctrl-C again to stop at once');
+  });
+  const limit = limitMs === undefined ? [] : [AbortSignal.timeout(limitMs)];
+  const signal = AbortSignal.any([interruption.signal, ...limit]);
+  const options = { jobs: parseCount('--jobs', jobs), signal };
+  try {
+    const events = runExperiment(folder, plan, options);
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) return value;
+      progress.show(value);
+    }
+  } finally {
+    progress.finish();
+    interruption.release();
+  }
+}
+
+async function listPlan(folder: string, plan: RunPlan, flags: ExperimentFlags): Promise<void> {
+  const { estimateRuns, sumEstimates } = await import('../experiment/estimate.ts');
+  const { plannedRecord, isComplete } = await import('../experiment/run-record.ts');
+  const { runFolderOf } = await import('../experiment/experiment-folder.ts');
+  const estimates = [];
+  for await (const estimate of estimateRuns(plan.runs)) {
+    const { run } = estimate;
+    const record = plannedRecord(runFolderOf(folder, run), run);
+    const isDone = isComplete(record, plan.evaluate);
+    estimates.push({
+      ...estimate,
+      status: isDone ? 'finished' : record.status,
+      epochs: record.epochs,
+    });
+  }
+  const left = estimates.filter(({ status }) => status !== 'finished' && status !== 'diverged');
+  const { timeMs, missing } = sumEstimates(
+    left.map((estimate) => {
+      const share = 1 - estimate.epochs / estimate.run.config.epochs;
+      return { ...estimate, timeMs: estimate.timeMs === null ? null : estimate.timeMs * share };
+    }),
+  );
+  if (flags.json) {
+    const runs = estimates.map(({ run, ...rest }) => ({ id: run.id, label: run.label, ...rest }));
+    return printJson({ folder, runs, timeMs, notMeasured: missing });
+  }
+  const rows = estimates.map(({ run, status, trainRate, timeMs: each, why }) => [
+    run.id,
+    run.label,
+    status,
+    trainRate === null ? '' : formatCount(Math.round(trainRate)),
+    each === null ? (why ?? '') : formatDuration(each),
+  ]);
+  const heads = [{ title: 'id' }, { title: 'run' }, { title: 'state' }];
+  const figures = [
+    { title: 'images/s', align: 'right' as const },
+    { title: 'time', align: 'right' as const },
+  ];
+  printData(
+    [
+      ...textTable([...heads, ...figures], rows),
+      '',
+      `${estimates.length} runs, ${left.length} to do: about ${formatDuration(timeMs)} one after another${missing > 0 ? `, and ${missing} that were not measured` : ''}.`,
+      'The rates are those of some steps on made-up images, run just now. Nothing was trained or written (--dry-run).',
+    ].join('\n'),
+  );
+}

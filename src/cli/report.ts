@@ -1,0 +1,63 @@
+/** `igc report`: a report on the runs in a folder, as Markdown, HTML, CSV and JSON. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { textTable } from '../draw/text-table.ts';
+import type { Report } from '../experiment/report.ts';
+import { paperTable, type ReportTable, settingsTable } from '../experiment/report-tables.ts';
+import { sharedOptions } from './options.ts';
+import { printData, printJson, printNews, shortPath } from './terminal.ts';
+
+interface ReportFlags {
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+/** Adds `report`. */
+export function reportCommand(program: Command): void {
+  program
+    .command('report')
+    .description('compare the runs in a folder with the paper; writes report/ in it')
+    .argument('<folder>', 'of an experiment, or of run folders')
+    .option('--out <dir>', 'where to write it instead')
+    .addOption(sharedOptions.json())
+    .action(runReport);
+}
+
+async function runReport(folder: string, { out, json }: ReportFlags): Promise<void> {
+  const { makeReport } = await import('../experiment/report.ts');
+  const { writeReport, reportJson } = await import('../experiment/write-report.ts');
+  const report = makeReport(folder);
+  const into = path.resolve(out ?? path.join(folder, 'report'));
+  writeReport(into, report);
+  if (json) printJson(reportJson(report));
+  else printData(reportText(report));
+  printNews(`written to ${shortPath(into)}: report.html, .md, .csv and .json, and figures/`);
+}
+
+/** The tables of results, for a terminal. */
+export function reportText({ title, paper, others, varied }: Report): string {
+  const sections = paper.map((section) => [section.experiment.title, paperTable(section)] as const);
+  const own = others.length > 0 ? [['Settings', settingsTable(others, varied)] as const] : [];
+  const tables = [...sections, ...own].flatMap(([heading, table]) => [
+    '',
+    heading,
+    '',
+    ...plainTable(table),
+  ]);
+  return [title, ...tables].join('\n');
+}
+
+/** Only rows with a result: what was not run is in the files. */
+function plainTable({ heads, rows, right = [], strong }: ReportTable): readonly string[] {
+  const columns = heads.map((title, i) => ({
+    title,
+    ...(right.includes(i) && { align: 'right' as const }),
+  }));
+  const shown = rows.filter((_, i) => strong?.has(i) ?? true);
+  return [
+    ...textTable(columns, shown),
+    ...(shown.length < rows.length
+      ? [`and ${rows.length - shown.length} that have not been run`]
+      : []),
+  ];
+}

@@ -1,0 +1,62 @@
+/** `igc reproduce`: an experiment of the paper, as many runs that resume, with a report. */
+import path from 'node:path';
+import { Argument, type Command } from 'commander';
+import { paperExperimentNames } from '../experiment/paper-experiments.ts';
+import {
+  addExperimentOptions,
+  type ExperimentFlags,
+  parseList,
+  parseSeeds,
+  runPlanned,
+} from './experiment.ts';
+import { addConfigFlags, nameFlagIn, parseNumber, sharedOptions } from './options.ts';
+
+interface ReproduceFlags extends ExperimentFlags {
+  readonly data?: string;
+  readonly only?: string;
+  readonly depth?: string;
+  readonly budget: string;
+}
+
+/** Adds `reproduce`. */
+export function reproduceCommand(program: Command): void {
+  const command = program
+    .command('reproduce')
+    .description("run the paper's experiments, resumable, with a report; writes <output>/<name>/")
+    .addArgument(new Argument('<experiment>', 'which').choices(paperExperimentNames))
+    .option('--data <names>', 'only these: cifar10,cifar100,svhn')
+    .option('--only <networks>', 'only these: L24M2,RegConv-* …; of fig3 also i or ii')
+    .option('--depth <depths>', 'only these: 8,20')
+    .option('--budget <share>', "share of the paper's epochs, the schedule shortened alike", '1');
+  addExperimentOptions(command)
+    .addOption(sharedOptions.config())
+    .addOption(sharedOptions.set())
+    .action((name: string, flags: ReproduceFlags) => runReproduce(command, name, flags));
+  addConfigFlags(command, ['data.dir', 'threads', 'kernels', 'storage', 'output', 'name']);
+}
+
+async function runReproduce(command: Command, experiment: string, flags: ReproduceFlags) {
+  const { chooseConfig } = await import('./run-config.ts');
+  const { planPaper } = await import('../experiment/plan-paper.ts');
+  const { overrides, flagOf } = await chooseConfig(command);
+  const { output = 'runs', name = experiment, ...rest } = overrides;
+  const lists = { data: flags.data, only: flags.only };
+  const [data, only] = Object.values(lists).map((text) => text && parseList(text));
+  const depths = flags.depth && parseList(flags.depth).map((part) => parseNumber('--depth', part));
+  const request = {
+    data: data || undefined,
+    only: only || undefined,
+    depths: depths || undefined,
+    seeds: parseSeeds(flags.seeds),
+    budget: parseNumber('--budget', flags.budget),
+    overrides: rest,
+  };
+  const own = ['data', 'only', 'depth', 'seeds', 'budget'].map((key) => [key, `--${key}`] as const);
+  const named = new Map([...flagOf, ...own]);
+  try {
+    const plan = planPaper(experiment, request);
+    await runPlanned(path.join(output, name ?? experiment), plan, flags);
+  } catch (error) {
+    throw nameFlagIn(error, named);
+  }
+}

@@ -1,0 +1,125 @@
+/** How long runs will take: from steps of their networks that are run and timed on made-up images. */
+import os from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { openDataset } from '../data/open-dataset.ts';
+import { chooseKernels } from '../kernels/choose.ts';
+import { describeNetwork } from '../plan/describe.ts';
+import type { NetSpec } from '../spec/network.ts';
+import { batchSizeFor } from '../train/batch-size.ts';
+import { datasetRequest, type RunConfig } from '../train/config.ts';
+import { configNetwork } from '../train/network-choice.ts';
+import { makeStep, type RepeatableStep } from '../train/repeatable-step.ts';
+import type { PlannedRun } from './run-plan.ts';
+
+/** What a run will take. */
+export interface RunEstimate {
+  readonly run: PlannedRun;
+  readonly trainImages: number;
+  readonly testImages: number;
+  /** Measured; null where the network was not run. */
+  readonly trainRate: number | null;
+  readonly testRate: number | null;
+  /** Training and evaluations; null where it was not measured. */
+  readonly timeMs: number | null;
+  /** Why it was not measured. */
+  readonly why?: string;
+}
+
+/** Images per second of a training step and of an evaluation. */
+interface Rates {
+  readonly train: number;
+  readonly test: number;
+}
+
+/** A network is timed for so long, and so many times at least. */
+const budgetMs = 700;
+const leastSteps = 3;
+
+/**
+ * Estimates every run by itself, on all the threads that its configuration gives it. Equal networks are timed once. Blocks
+ * this thread while it measures; reading the data comes on top.
+ *
+ * Throws what opening the data throws.
+ */
+export async function* estimateRuns(runs: readonly PlannedRun[]): AsyncGenerator<RunEstimate> {
+  const sizes = new Map<string, Awaited<ReturnType<typeof dataSizes>>>();
+  const rates = new Map<string, Rates | string>();
+  for (const run of runs) {
+    const { config } = run;
+    const dataKey = JSON.stringify(config.data);
+    const data = sizes.get(dataKey) ?? (await dataSizes(config));
+    sizes.set(dataKey, data);
+    const spec = configNetwork(config, data);
+    const batch = batchSizeFor(config, data.trainImages);
+    const key = JSON.stringify([spec, batch, config.replicas, config.kernels, config.threads]);
+    const measured = rates.get(key) ?? measureRates(config, spec, batch);
+    rates.set(key, measured);
+    yield estimateOf(run, data, batch, measured);
+  }
+}
+
+/** The sum of estimates, and how many of them are missing from it. */
+export function sumEstimates(estimates: readonly RunEstimate[]): {
+  readonly timeMs: number;
+  readonly missing: number;
+} {
+  const known = estimates.flatMap(({ timeMs }) => (timeMs === null ? [] : [timeMs]));
+  const timeMs = known.reduce((sum, value) => sum + value, 0);
+  return { timeMs, missing: estimates.length - known.length };
+}
+
+async function dataSizes(config: RunConfig) {
+  const { train, test, classes } = await openDataset(datasetRequest(config));
+  const { channels, height, width } = train;
+  const input = { channels, height, width };
+  return { input, classes: classes.length, trainImages: train.count, testImages: test.count };
+}
+
+function estimateOf(
+  run: PlannedRun,
+  { trainImages, testImages }: Pick<RunEstimate, 'trainImages' | 'testImages'>,
+  batch: number,
+  rates: Rates | string,
+): RunEstimate {
+  const known = { run, trainImages, testImages };
+  if (typeof rates === 'string') {
+    return { ...known, trainRate: null, testRate: null, timeMs: null, why: rates };
+  }
+  const { epochs, evalEvery } = run.config;
+  const trained = epochs * Math.floor(trainImages / batch) * batch;
+  const evaluated = Math.ceil(epochs / evalEvery) * testImages;
+  const timeMs = 1000 * (trained / rates.train + evaluated / rates.test);
+  return { ...known, trainRate: rates.train, testRate: rates.test, timeMs };
+}
+
+/** Both rates, or why they were not measured. */
+function measureRates(config: RunConfig, spec: NetSpec, batch: number): Rates | string {
+  const { kernels } = chooseKernels({ kernels: config.kernels, threads: config.threads });
+  const { memory } = describeNetwork(spec, { batch, replicas: config.replicas });
+  if (memory.training.total > os.freemem() / 2) {
+    const gib = (memory.training.total / 2 ** 30).toFixed(1);
+    return `not measured: a batch of ${batch} takes ${gib} GiB, more than half of what is free`;
+  }
+  const test = Math.min(config.testBatchSize, 400);
+  return {
+    train: measureRate(makeStep(spec, kernels, batch, 'train', config.storage), batch),
+    test: measureRate(makeStep(spec, kernels, test, 'inference'), test),
+  };
+}
+
+/** Images per second of the median step, the first one left out. */
+function measureRate({ step, executor }: RepeatableStep, batch: number): number {
+  const times: number[] = [];
+  step();
+  for (
+    const began = performance.now();
+    times.length < leastSteps || performance.now() - began < budgetMs;
+  ) {
+    const at = performance.now();
+    step();
+    times.push(performance.now() - at);
+  }
+  executor.dispose();
+  times.sort((a, b) => a - b);
+  return (1000 * batch) / times[Math.floor(times.length / 2)]!;
+}

@@ -1,0 +1,104 @@
+/**
+ * The folder of an experiment: experiment.json, which lists its runs, and runs/<name>/ for each of them. Asking for more
+ * runs adds them; nothing is taken out.
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import * as v from 'valibot';
+import { makeFolder, replaceFile } from '../core/durable-files.ts';
+import { complain, dataError, IgcError, usageError } from '../core/errors.ts';
+import { jsonText, readJsonFile } from '../core/json-file.ts';
+import { releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
+import { parseConfig } from '../train/config.ts';
+import { type PlannedRun, type RunPlan, uniqueRuns } from './run-plan.ts';
+import { plannedRecord, type RunRecord } from './run-record.ts';
+
+const formatVersion = 1;
+
+const planSchema = v.object({
+  formatVersion: v.number(),
+  experiment: v.string(),
+  varied: v.array(v.string()),
+  evaluate: v.array(v.picklist(['test', 'train'])),
+  runs: v.array(
+    v.object({ id: v.string(), name: v.string(), label: v.string(), config: v.unknown() }),
+  ),
+});
+
+/** Adds a plan's runs to the folder's, and gives all of them. Throws a usage error where another experiment is. */
+export function addToExperiment(folder: string, plan: RunPlan): RunPlan {
+  const before = readExperiment(folder);
+  if (before !== undefined && before.experiment !== plan.experiment) {
+    throw usageError({
+      path: folder,
+      rule: `holds the experiment ${before.experiment}`,
+      got: plan.experiment,
+      hint: 'choose another --name',
+    });
+  }
+  if (before === undefined && existsSync(path.join(folder, 'config.json'))) {
+    throw usageError({
+      path: folder,
+      rule: 'is the folder of a run',
+      hint: 'choose another --name',
+    });
+  }
+  const all = {
+    ...plan,
+    varied: [...new Set([...(before?.varied ?? []), ...plan.varied])],
+    runs: uniqueRuns([...(before?.runs ?? []), ...plan.runs]),
+  };
+  makeFolder(folder);
+  replaceFile(experimentFile(folder), jsonText({ formatVersion, ...all }));
+  return all;
+}
+
+/** The runs of an experiment's folder; undefined where it is none. Throws a data error for a damaged one. */
+export function readExperiment(folder: string): RunPlan | undefined {
+  const file = experimentFile(folder);
+  if (!existsSync(file)) return undefined;
+  const { formatVersion: version, ...plan } = readJsonFile(file, planSchema, 'must list runs');
+  if (version > formatVersion) {
+    const hint = 'it was written by a newer igcnet; update this one';
+    throw dataError({ path: file, rule: 'must be of a known version', got: `${version}`, hint });
+  }
+  return { ...plan, runs: plan.runs.map((run) => ({ ...run, config: checkConfig(file, run) })) };
+}
+
+/** Where a run of an experiment lies. */
+export function runFolderOf(folder: string, { name }: Pick<PlannedRun, 'name'>): string {
+  return path.join(folder, 'runs', name);
+}
+
+/** What is known of every run of an experiment, in the order of its plan. */
+export function experimentRecords(folder: string, { runs }: RunPlan): readonly RunRecord[] {
+  return runs.map((run) => plannedRecord(runFolderOf(folder, run), run));
+}
+
+/** Keeps other processes from training the same experiment, until it is called back. Throws a failure that names them. */
+export function lockExperiment(folder: string): () => void {
+  const lock = path.join(folder, 'lock');
+  takeProcessLock(lock, (pid) => {
+    const message = complain({
+      path: folder,
+      rule: 'must not be run by two processes at once',
+      got: `process ${pid}, which is running it`,
+      hint: 'stop that one first, or wait until it is done; --jobs runs several at a time',
+    });
+    return new IgcError('failure', message);
+  });
+  return () => releaseProcessLock(lock);
+}
+
+function checkConfig(file: string, run: { readonly name: string; readonly config: unknown }) {
+  try {
+    return parseConfig(run.config);
+  } catch (cause) {
+    const got = `"${cause instanceof Error ? cause.message : cause}" in ${run.name}`;
+    throw dataError({ path: file, rule: 'must hold configurations of runs', got }, cause);
+  }
+}
+
+function experimentFile(folder: string): string {
+  return path.join(folder, 'experiment.json');
+}

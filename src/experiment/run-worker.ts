@@ -1,0 +1,65 @@
+/**
+ * Entry of the process of one run of an experiment; run-process.ts starts it. A process and no thread, so that a run that
+ * dies takes no other with it. Stops with a checkpoint when it is told to, or when the experiment is gone.
+ */
+import { existsSync, rmdirSync } from 'node:fs';
+import path from 'node:path';
+import { removeFailure } from '../train/failure-file.ts';
+import { evaluateRun } from '../train/load.ts';
+import { train } from '../train/train.ts';
+import { toPlainError } from '../train/trainer-messages.ts';
+import { evaluationFolder, writeEvaluation } from './evaluation-files.ts';
+import type { RunMessage, RunRequest, RunTask } from './run-messages.ts';
+import { isComplete, readRunRecord } from './run-record.ts';
+
+const stop = new AbortController();
+// A terminal's Ctrl-C comes to every process of the group; the experiment decides what it means.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+process.on('SIGTERM', () => stop.abort());
+process.on('disconnect', () => stop.abort());
+process.on('message', (request: RunRequest) => {
+  if (request.kind === 'stop') stop.abort();
+  else void run(request).finally(() => process.disconnect?.());
+});
+
+async function run(task: RunTask): Promise<void> {
+  try {
+    await trainToItsEnd(task);
+    await evaluate(task);
+    await post({ kind: 'end' });
+  } catch (error) {
+    await post({ kind: 'error', error: toPlainError(error) });
+  }
+}
+
+async function trainToItsEnd({ folder, config, command }: RunTask): Promise<void> {
+  const hasBegun = existsSync(path.join(folder, 'config.json'));
+  if (hasBegun && isComplete(readRunRecord(folder), [])) return;
+  if (!hasBegun && existsSync(folder)) {
+    removeFailure(folder); // of an attempt that came to nothing
+    rmdirSync(folder);
+  }
+  const { threads, kernels, data } = config;
+  const request = hasBegun ? { threads, kernels, data: { dir: data.dir ?? undefined } } : config;
+  const resume = hasBegun ? folder : undefined;
+  for await (const event of train(request, { signal: stop.signal, resume, command })) {
+    void post({ kind: 'event', event });
+  }
+}
+
+async function evaluate({ folder, evaluate: splits, config }: RunTask): Promise<void> {
+  for (const split of splits) {
+    if (isComplete(readRunRecord(folder), [split])) continue;
+    const { kernels, threads } = config;
+    const evaluation = await evaluateRun(folder, { split, kernels, threads });
+    writeEvaluation(evaluationFolder(folder, split), evaluation);
+  }
+}
+
+/** Resolves when the message has left, or nobody is there to hear it. */
+function post(message: RunMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (!process.connected) resolve();
+    else process.send!(message, () => resolve());
+  });
+}
