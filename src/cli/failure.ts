@@ -73,6 +73,10 @@ function inOurWords(said: string): string {
       '$1 must be one of $3, got "$2"',
     )
     .replace(
+      /^command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/,
+      '<$2> must be one of $3, got "$1"',
+    )
+    .replace(
       /^too many arguments(?: for '.*')?\. Expected (\d+) arguments? but got (\d+)\.$/,
       'takes $1 arguments, got $2',
     )

@@ -47,7 +47,7 @@ export function reportText({ title, paper, others, varied }: Report): string {
   return [title, ...tables].join('\n');
 }
 
-/** Only rows with a result: what was not run is in the files. */
+/** Only rows of runs that have begun: what was not run is in the files. */
 function plainTable({ heads, rows, right = [], strong }: ReportTable): readonly string[] {
   const columns = heads.map((title, i) => ({
     title,

@@ -71,7 +71,7 @@ async function readGrid(text: string): Promise<readonly [string, readonly unknow
       path: '--grid',
       rule: 'must be written key=value,value',
       got: JSON.stringify(text),
-      hint: 'for example --grid optimizer.learningRate=0.05,0.1',
+      hint: 'for example --grid smoothing=0,0.1',
     });
   }
   const [key, said] = [text.slice(0, at), text.slice(at + 1).trim()];

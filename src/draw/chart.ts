@@ -97,7 +97,7 @@ function legend({ series }: Chart) {
     .sort((a, b) => b.last - a.last);
 }
 
-function plotMarkup({ x, y, series, range }: Chart): string {
+function plotMarkup({ title, x, y, series, range }: Chart): string {
   const { document } = parseHTML('<html><body></body></html>');
   const marks = series.flatMap((one, i) => seriesMarks(one, partitionColour(one.colour ?? i)));
   const plot = Plot.plot({
@@ -115,7 +115,8 @@ function plotMarkup({ x, y, series, range }: Chart): string {
     y: { ...axis(y, []), grid: true, ...(range && { domain: [...range] }) },
     marks: [Plot.frame({ stroke: '#c8d0d8' }), ...marks],
   });
-  return plot.outerHTML;
+  // Plot numbers its clips through the process; ours are the same for the same chart.
+  return plot.outerHTML.replaceAll(/plot-clip-\d+/g, `clip-${title.replaceAll(/\W+/g, '-')}`);
 }
 
 function axis(

@@ -12,7 +12,7 @@ export interface ReportTable {
   /** Of each column; default left. */
   readonly right?: readonly number[];
   readonly rows: readonly (readonly string[])[];
-  /** Rows that are results of ours, to be seen at a glance. */
+  /** Rows of runs of ours that have at least begun, to be seen at a glance. */
   readonly strong?: ReadonlySet<number>;
 }
 
@@ -245,5 +245,6 @@ function plainText(value: unknown): string {
 }
 
 function strongRows(settings: readonly (Setting | undefined)[]): ReadonlySet<number> {
-  return new Set(settings.flatMap((setting, i) => (setting?.last === undefined ? [] : [i])));
+  const hasBegun = ({ records }: Setting) => records.some(({ status }) => status !== 'not run');
+  return new Set(settings.flatMap((setting, i) => (setting && hasBegun(setting) ? [i] : [])));
 }

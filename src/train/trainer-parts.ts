@@ -107,7 +107,7 @@ export function makeTrainingModel(
 /** Test images choose nothing, so they do not choose when to stop. */
 function needsValidation({ name }: Dataset): Error {
   return usageError({
-    path: 'earlyStopping',
+    path: 'earlyStopping.patience',
     rule: `needs validation images, which ${name} has none of`,
     hint: 'hold some of the training images out with data.valSplit',
   });

@@ -84,7 +84,7 @@ describe('early stopping', () => {
     expect(error).toMatchObject({
       kind: 'usage',
       message:
-        'earlyStopping: needs validation images, which synthetic has none of; hold some of the ' +
+        'earlyStopping.patience: needs validation images, which synthetic has none of; hold some of the ' +
         'training images out with data.valSplit',
     });
   });
