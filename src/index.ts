@@ -58,6 +58,33 @@ export {
 export { equivalenceSvg } from './draw/equivalence.ts';
 export { networkSvg } from './draw/network.ts';
 export { networkBlockSvg } from './draw/network-block.ts';
+// Experiments
+export {
+  type PaperCell,
+  type PaperExperiment,
+  type PaperExperimentName,
+  type PrintedResult,
+  paperExperiment,
+  paperExperimentNames,
+} from './experiment/paper-experiments.ts';
+export { type PaperRequest, planPaper } from './experiment/plan-paper.ts';
+export { planSweep, type SweepRequest } from './experiment/plan-sweep.ts';
+export { makeReport, type PaperRow, type PaperSection, type Report } from './experiment/report.ts';
+export {
+  type ExperimentEvent,
+  type ExperimentOptions,
+  type ExperimentResult,
+  runExperiment,
+} from './experiment/run-experiment.ts';
+export type { PlannedRun, RunPlan } from './experiment/run-plan.ts';
+export {
+  findRunFolders,
+  type RunRecord,
+  type RunStatus,
+  readRunRecord,
+} from './experiment/run-record.ts';
+export { type Sample, sampleOf, type WelchTest, welchTest } from './experiment/statistics.ts';
+export { writeReport } from './experiment/write-report.ts';
 // Files
 export {
   decodeSafetensors,

@@ -57,7 +57,7 @@ export async function runPlanned(
   const { reportText } = await import('./report.ts');
   const report = makeReport(folder);
   const into = path.join(folder, 'report');
-  writeReport(into, report);
+  await writeReport(into, report);
   if (flags.json) printJson(reportJson(report));
   else printData(reportText(report));
   printNews(`report written to ${shortPath(path.resolve(into))}: report.html, .md, .csv and .json`);

@@ -28,7 +28,7 @@ async function runReport(folder: string, { out, json }: ReportFlags): Promise<vo
   const { writeReport, reportJson } = await import('../experiment/write-report.ts');
   const report = makeReport(folder);
   const into = path.resolve(out ?? path.join(folder, 'report'));
-  writeReport(into, report);
+  await writeReport(into, report);
   if (json) printJson(reportJson(report));
   else printData(reportText(report));
   printNews(`written to ${shortPath(into)}: report.html, .md, .csv and .json, and figures/`);

@@ -10,7 +10,10 @@ import { formatPercent, printData, printJson, printNews, shortPath } from './ter
 
 /** Adds `runs list`, `compare` and `clean`. */
 export function runsCommand(program: Command): void {
-  const runs = program.command('runs').description('list, compare and clear away runs');
+  const runs = program
+    .command('runs')
+    .description('list, compare and clear away runs')
+    .helpCommand(false);
   runs
     .command('list')
     .description('every run in a folder, how far it is and what came of it')

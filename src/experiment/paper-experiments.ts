@@ -7,7 +7,9 @@ import { figure3, table1, table4, table5, table6, table7 } from '../theory/table
 import type { ConfigOverrides } from '../train/config.ts';
 import type { RecipeName } from '../train/recipes.ts';
 
+/** The tables and the figure that `reproduce` takes. */
 export const paperExperimentNames = ['table4', 'table5', 'fig3', 'table6', 'table7'] as const;
+/** Which of them. */
 export type PaperExperimentName = (typeof paperExperimentNames)[number];
 
 export type PaperData = 'cifar10' | 'cifar100' | 'svhn' | 'imagenet';
@@ -39,6 +41,7 @@ export interface PaperCell {
   readonly choices: ConfigOverrides;
 }
 
+/** An experiment of the paper: its networks, and what it prints of them. */
 export interface PaperExperiment {
   readonly name: PaperExperimentName;
   readonly title: string;

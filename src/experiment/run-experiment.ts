@@ -20,6 +20,7 @@ import type { PlannedRun, RunPlan } from './run-plan.ts';
 import { type RunEnd, type RunProcess, startRunProcess } from './run-process.ts';
 import { isComplete, plannedRecord, type RunRecord } from './run-record.ts';
 
+/** How an experiment is run. */
 export interface ExperimentOptions {
   /** Runs at a time; default 1. Each has its share of the cores, unless its configuration says how many threads. */
   readonly jobs?: number | undefined;

@@ -5,14 +5,14 @@ import { jsonText } from '../core/json-file.ts';
 import { csvText } from '../draw/csv.ts';
 import { networkName } from '../train/network-choice.ts';
 import type { Report } from './report.ts';
-import { reportFigures } from './report-figures.ts';
 import { reportHtml } from './report-html.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import { reportSections } from './report-sections.ts';
 import { paperCellOf, type Setting } from './settings.ts';
 
 /** Writes a report into a folder, which is made, and gives the names of its files. Throws a failure that says why not. */
-export function writeReport(folder: string, report: Report): readonly string[] {
+export async function writeReport(folder: string, report: Report): Promise<readonly string[]> {
+  const { reportFigures } = await import('./report-figures.ts'); // loads what draws charts
   const figures = reportFigures(report);
   const sections = reportSections(report, figures);
   const files = [

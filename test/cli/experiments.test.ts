@@ -53,7 +53,7 @@ describe('igc sweep', () => {
   it('killed with SIGKILL goes on by the same command, to the same bits', async () => {
     const epochs = 60;
     await runIgc(sweep('whole', epochs));
-    for (const said of [/epoch 3\/60/, /\[2\/2\][^]*epoch 2\/60/]) {
+    for (const said of [/epoch 3\/60/, /\[2\/2\][\s\S]*epoch 2\/60/]) {
       const running = startIgc(sweep('killed', epochs));
       await until(running, said);
       running.process.kill('SIGKILL');
@@ -93,7 +93,7 @@ describe('igc sweep', () => {
     'stops at %s with checkpoints, and says how to go on',
     async (signal) => {
       const running = startIgc(sweep(signal, 100_000, '--jobs', '2'));
-      await until(running, /epoch 2\/[^]*epoch 2\//);
+      await until(running, /epoch 2\/[\s\S]*epoch 2\//);
       running.process.kill(signal);
       const { code, stderr } = await running.outcome;
       expect(stderr).toContain('stopping after these steps and saving');

@@ -33,9 +33,9 @@ function reportOn(runs: readonly MadeUpRun[]): {
   return { report: makeReport(folder, at), folder };
 }
 
-function written(runs: readonly MadeUpRun[]) {
+async function written(runs: readonly MadeUpRun[]) {
   const { report, folder } = reportOn(runs);
-  const files = writeReport(path.join(folder, 'report'), report);
+  const files = await writeReport(path.join(folder, 'report'), report);
   const read = (name: string) => readFileSync(path.join(folder, 'report', name), 'utf8');
   return { files, read };
 }
@@ -62,8 +62,8 @@ const sample = tenth({
 });
 
 describe('a report on runs of the paper’s networks', () => {
-  it('has the last epochs’ mean and deviation beside the paper’s, with n, seeds, epochs and difference', () => {
-    const markdown = written(sample).read('report.md');
+  it('has the last epochs’ mean and deviation beside the paper’s, with n, seeds, epochs and difference', async () => {
+    const markdown = (await written(sample)).read('report.md');
     expect(rowsOf(markdown, 'CIFAR-10', '8', 'IGC-L24M2')[0]).toEqual([
       ...['CIFAR-10', '8', 'IGC-L24M2', '90.31 ± 0.39', '87.50 ± 0.14', '−2.81', '2', '0, 1', '40'],
       ...['88.00 ± 0.14', ''],
@@ -80,7 +80,7 @@ describe('a report on runs of the paper’s networks', () => {
     expect(markdown).not.toContain('CIFAR-100');
   });
 
-  it('tests whether IGC is better, or says that n is too small', () => {
+  it('tests whether IGC is better, or says that n is too small', async () => {
     const { comparisons } = reportOn(sample).report.paper[0]!;
     const [w16, w18] = comparisons;
     // scipy.stats.ttest_ind([87.4, 87.6], [86.2, 86.4], equal_var=False, alternative='greater')
@@ -95,14 +95,14 @@ describe('a report on runs of the paper’s networks', () => {
     expect(w16!.test!.p).toBeCloseTo(0.006803118275324596, 6);
     expect(w16!.printed!.p).toBeLessThan(0.01);
     expect(w18).toMatchObject({ regular: 'RegConv-W18', regularRuns: 1, test: undefined });
-    const markdown = written(sample).read('report.md');
+    const markdown = (await written(sample)).read('report.md');
     const row = (regular: string) =>
       rowsOf(markdown, 'CIFAR-10', '8', '40', 'IGC-L24M2', regular)[0];
     expect(row('RegConv-W18')).toContain('n too small');
     expect(row('RegConv-W16')).toContain('0.0068');
   });
 
-  it('says whether the order of the networks is the paper’s', () => {
+  it('says whether the order of the networks is the paper’s', async () => {
     const { orders } = reportOn(sample).report.paper[0]!;
     expect(orders).toHaveLength(1);
     expect(orders[0]).toMatchObject({ depth: 8, epochs: 40, same: true });
@@ -114,7 +114,7 @@ describe('a report on runs of the paper’s networks', () => {
     ]);
     const other = tenth({ 'IGC-L24M2': [86], 'RegConv-W16': [87] });
     expect(reportOn(other).report.paper[0]!.orders[0]!.same).toBe(false);
-    expect(written(other).read('report.md')).toContain(
+    expect((await written(other)).read('report.md')).toContain(
       'CIFAR-10, D = 8, 40 epochs: RegConv-W16 87.00 (n = 1) > IGC-L24M2 86.00 (n = 1). Not the paper’s order, which is IGC-L24M2 > RegConv-W16.',
     );
   });
@@ -161,11 +161,11 @@ describe('a report on runs of the paper’s networks', () => {
     expect(deviations.filter((text) => /seed|threads|output|data\.dir/.test(text))).toEqual([]);
   });
 
-  it('tells of runs that have no result, and counts them in no mean', () => {
+  it('tells of runs that have no result, and counts them in no mean', async () => {
     const [igc] = tenth({ 'IGC-L24M2': [87] });
     const message = 'train: the loss must be finite';
     const overrides = (seed: number) => ({ ...igc!.overrides, seed });
-    const { read } = written([
+    const { read } = await written([
       igc!,
       { overrides: overrides(1), accuracies: [10], failure: { kind: 'diverged', message } },
       {
@@ -193,14 +193,14 @@ describe('a report on runs of the paper’s networks', () => {
     expect(report.deviations).toEqual([]);
   });
 
-  it('shows errors where the paper does, the training’s too for ImageNet', () => {
+  it('shows errors where the paper does, the training’s too for ImageNet', async () => {
     const overrides = {
       net: 'IGC-L32M26',
       depth: 20,
       data: { name: 'cifar10' },
       epochs: 1,
     } as const;
-    const { read } = written([{ overrides, accuracies: [96.5] }]);
+    const { read } = await written([{ overrides, accuracies: [96.5] }]);
     const row = rowsOf(read('report.md'), 'CIFAR-10', '20', 'IGC-L32M26')[0]!;
     expect(row.slice(3, 6)).toEqual(['3.31', '3.50', '+0.19']);
   });
@@ -215,8 +215,8 @@ describe('the files of a report', () => {
     i < 2 ? { ...run, evaluation: { confusion, topK: 99 } } : run,
   );
 
-  it('are a page that needs nothing else, with every picture in it', () => {
-    const { read, files } = written(runs);
+  it('are a page that needs nothing else, with every picture in it', async () => {
+    const { read, files } = await written(runs);
     const html = read('report.html');
     const { document } = parseHTML(html);
     expect(document.querySelectorAll('script, link, img')).toHaveLength(0);
@@ -227,8 +227,8 @@ describe('the files of a report', () => {
     expect(texts).toContain('87.50 ± 0.14');
   });
 
-  it('hold pictures of curves, costs and sums of confusion matrices', () => {
-    const { files, read } = written(runs);
+  it('hold pictures of curves, costs and sums of confusion matrices', async () => {
+    const { files, read } = await written(runs);
     const pictures = files.flatMap((name) => /^figures\/(.*)\.svg$/.exec(name)?.[1] ?? []);
     expect(pictures.sort()).toEqual([
       'confusion-IGC-L24M2-D8-cifar10-40epochs',
@@ -249,8 +249,8 @@ describe('the files of a report', () => {
     }
   });
 
-  it('are plain data too: a row a run in CSV, everything in JSON', () => {
-    const { read } = written(runs);
+  it('are plain data too: a row a run in CSV, everything in JSON', async () => {
+    const { read } = await written(runs);
     const [heads, ...rows] = read('report.csv').trimEnd().split('\n');
     expect(heads).toMatch(
       /^id,run,experiment,data,net,depth,epochs,seed,state,epochsDone,testAccuracy,/,
@@ -270,8 +270,8 @@ describe('the files of a report', () => {
     expect(json.runs[0].rows).toHaveLength(40);
   });
 
-  it('are the same for the same runs', () => {
-    const [one, two] = [written(runs), written(runs)];
+  it('are the same for the same runs', async () => {
+    const [one, two] = [await written(runs), await written(runs)];
     for (const name of one.files) {
       const lasting = (text: string) => text.replaceAll(/igcnet-train-\w+/g, 'folder');
       expect(lasting(two.read(name)) === lasting(one.read(name)), name).toBe(true);
@@ -280,7 +280,7 @@ describe('the files of a report', () => {
 });
 
 describe('a report on figure 3', () => {
-  it('draws accuracy over L for each budget, beside what the paper quotes', () => {
+  it('draws accuracy over L for each budget, beside what the paper quotes', async () => {
     const nets = { 'IGC-L40M2': 60, 'IGC-L64M1': 59, 'IGC-L1M23': 50, 'IGC-L85M2': 66 };
     const runs = Object.entries(nets).flatMap(([net, accuracy]) =>
       [0, 1].map((seed) => ({
@@ -294,7 +294,7 @@ describe('a report on figure 3', () => {
         accuracies: [accuracy + seed],
       })),
     );
-    const { read, files } = written(runs);
+    const { read, files } = await written(runs);
     expect(files).toContain('figures/fig3-i.svg');
     expect(files).toContain('figures/fig3-ii.svg');
     const picture = read('figures/fig3-i.svg');
@@ -314,7 +314,7 @@ describe('a report on other runs', () => {
     ...(validation && { validation }),
   });
 
-  it('is a table of settings, by validation accuracy where there is one', () => {
+  it('is a table of settings, by validation accuracy where there is one', async () => {
     const { report } = reportOn([
       setting(0, 0, [80, 81]),
       setting(0.1, 0, [80, 85]),
@@ -322,16 +322,15 @@ describe('a report on other runs', () => {
     ]);
     expect(report.paper).toEqual([]);
     expect(report.others.map(({ last }) => last?.n)).toEqual([1, 2]);
-    const markdown = written([setting(0, 0, [80, 81]), setting(0.1, 0, [80, 85])]).read(
-      'report.md',
-    );
+    const { read } = await written([setting(0, 0, [80, 81]), setting(0.1, 0, [80, 85])]);
+    const markdown = read('report.md');
     expect(markdown).toContain('Ordered by validation accuracy');
     const rows = rowsOf(markdown, 'IGC-L2M2', '5', 'MNIST');
     expect(rows.map((row) => row[3])).toEqual(['85.00', '81.00']);
   });
 
-  it('chooses nothing on test images', () => {
-    const markdown = written([setting(0, 0), setting(0.1, 0)]).read('report.md');
+  it('chooses nothing on test images', async () => {
+    const markdown = (await written([setting(0, 0), setting(0.1, 0)])).read('report.md');
     expect(markdown).toContain(
       'No images were held out for validation, so nothing here may choose among the settings',
     );
