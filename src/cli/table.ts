@@ -25,7 +25,7 @@ async function runTable(name: string, flags: { readonly json?: boolean }): Promi
 
 /** Title, how many cells match, and the cells. */
 function tableMarkdown({ cells }: PaperTable, title: string): string {
-  const matches = ['exact', 'differs', 'not run', 'printed only'] as const;
+  const matches = ['exact', 'differs', 'trained', 'not run', 'printed only'] as const;
   const counts = matches
     .map((match) => [match, cells.filter((cell) => cell.match === match).length] as const)
     .filter(([, count]) => count > 0)

@@ -36,13 +36,11 @@ export function listDeviations(results: readonly PaperResult[]): readonly string
 }
 
 /** What a setting does otherwise than its cell of the paper. */
-function deviationsOf({ cell, setting }: PaperResult): readonly string[] {
+function deviationsOf(result: PaperResult): readonly string[] {
+  const { cell, setting } = result;
   const { config, epochs, seeds } = setting;
   const paper = cellConfig(cell, { data: { dir: config.data.dir } });
   const { printedRuns } = paperExperiment(cell.experiment);
-  const differing = [...differingValues(decisiveChoices(paper), decisiveChoices(config))]
-    .filter(([path]) => !untold.has(path))
-    .map(([path, was, is]) => `${path} is ${JSON.stringify(is)}, not ${JSON.stringify(was)}`);
   return [
     ...(epochs === paper.epochs
       ? []
@@ -50,8 +48,16 @@ function deviationsOf({ cell, setting }: PaperResult): readonly string[] {
     ...(seeds.length > 0 && seeds.length < printedRuns
       ? [`${seeds.length === 1 ? 'One run' : `${seeds.length} runs`}, not ${printedRuns}`]
       : []),
-    ...differing,
+    ...choiceDeviations(result),
   ];
+}
+
+/** What a setting's configuration chose otherwise than the paper, the number of epochs left out. */
+export function choiceDeviations({ cell, setting: { config } }: PaperResult): readonly string[] {
+  const paper = cellConfig(cell, { data: { dir: config.data.dir } });
+  return [...differingValues(decisiveChoices(paper), decisiveChoices(config))]
+    .filter(([path]) => !untold.has(path))
+    .map(([path, was, is]) => `${path} is ${JSON.stringify(is)}, not ${JSON.stringify(was)}`);
 }
 
 function share({ epochs }: RunConfig, paper: RunConfig): string {

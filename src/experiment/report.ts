@@ -11,7 +11,7 @@ import {
   orderResults,
   type PaperResult,
 } from './comparison.ts';
-import { listDeviations } from './deviations.ts';
+import { choiceDeviations, listDeviations } from './deviations.ts';
 import { experimentRecords, readExperiment } from './experiment-folder.ts';
 import {
   type PaperCell,
@@ -26,6 +26,8 @@ import { groupSettings, paperCellOf, type Setting } from './settings.ts';
 export interface PaperRow {
   readonly cell: PaperCell;
   readonly setting: Setting | undefined;
+  /** What its configuration chose otherwise than the paper, the number of epochs left out. */
+  readonly deviations: readonly string[];
 }
 
 /** One of the paper's experiments, with every one of its cells, run or not. */
@@ -94,9 +96,9 @@ function paperSection(name: string, all: readonly PaperResult[]): readonly Paper
     .flatMap((cell): PaperRow[] => {
       const own = results
         .filter((result) => isSameCell(result.cell, cell))
-        .map(({ setting }) => ({ cell, setting }))
+        .map(({ setting }) => ({ cell, setting, deviations: choiceDeviations({ cell, setting }) }))
         .sort((a, b) => b.setting.epochs - a.setting.epochs);
-      return own.length > 0 ? own : [{ cell, setting: undefined }];
+      return own.length > 0 ? own : [{ cell, setting: undefined, deviations: [] }];
     });
   return [
     { experiment, rows, comparisons: compareResults(results), orders: orderResults(results) },

@@ -37,10 +37,10 @@ export function reportJson(report: Report): object {
       title: experiment.title,
       comparisons,
       orders,
-      cells: rows.map(({ cell, setting }) => ({
+      cells: rows.map(({ cell, setting, deviations }) => ({
         ...{ data: cell.data, net: cell.net, depth: cell.depth, printed: cell.printed },
         ...(cell.group !== undefined && { case: cell.group }),
-        ours: setting === undefined ? null : settingJson(setting),
+        ours: setting === undefined ? null : { ...settingJson(setting), deviations },
       })),
     })),
     others: others.map(settingJson),

@@ -1,0 +1,3 @@
+import type { RecordedResult } from '../src/theory/tables/results.ts';
+
+export function collectResults(): readonly RecordedResult[];
