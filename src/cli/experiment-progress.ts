@@ -3,7 +3,7 @@
  * with what is going on. Where stderr is no terminal, a line for every epoch instead.
  */
 import { displayWidth } from '../draw/text-table.ts';
-import type { ExperimentEvent } from '../experiment/run-experiment.ts';
+import type { ExperimentEvent, Place } from '../experiment/run-experiment.ts';
 import type { PlannedRun } from '../experiment/run-plan.ts';
 import type { StepEvent, TrainEvent } from '../train/events.ts';
 import type { ProgressOutput } from './progress.ts';
@@ -23,7 +23,8 @@ export function makeExperimentProgress(
 ): ExperimentProgress {
   const live = output.isTTY === true && env.TERM !== 'dumb';
   const { bold, red } = paletteFor({ isTTY: live }, env);
-  /** The last step of each run that is going on. */
+  /** Where each run that is going on stands in the list, and its last step. */
+  const places = new Map<string, Place>();
   const steps = new Map<string, StepEvent>();
   let shown = false;
   const clear = () => {
@@ -35,7 +36,8 @@ export function makeExperimentProgress(
     output.write(`${text}\n`);
   };
   const rewrite = () => {
-    const text = [...steps.values()].map(stepText).join('  ·  ');
+    const texts = [...steps].map(([id, step]) => `${placeText(places.get(id)!)} ${stepText(step)}`);
+    const text = texts.join('  ·  ');
     output.write(`\r\u001b[2K${cut(text, (output.columns ?? 80) - 1)}`);
     shown = true;
   };
@@ -55,8 +57,8 @@ export function makeExperimentProgress(
           return line(`${runs} runs: ${runs - todo} done, ${todo} to do`);
         }
         case 'begin': {
-          const { index, of } = event.place;
-          return line(`[${index}/${of}] ${bold(event.run.label)}`);
+          places.set(event.run.id, event.place);
+          return line(`${placeText(event.place)} ${bold(event.run.label)}`);
         }
         case 'train':
           return train(event.run, event.event);
@@ -72,12 +74,16 @@ export function makeExperimentProgress(
 }
 
 function endText({ run, place, end, record }: Extract<ExperimentEvent, { kind: 'end' }>): string {
-  const begin = `[${place.index}/${place.of}] ${run.label}:`;
+  const begin = `${placeText(place)} ${run.label}:`;
   if (end.kind === 'diverged' || end.kind === 'failed')
     return `${begin} ${end.kind}: ${end.message}`;
   if (end.kind === 'stopped') return `${begin} stopped after epoch ${record.epochs}`;
   const { testAccuracy = Number.NaN, wallMs = 0 } = record.summary ?? {};
   return `${begin} test ${formatPercent(testAccuracy)} in ${formatDuration(wallMs)}`;
+}
+
+function placeText({ index, of }: Place): string {
+  return `[${index}/${of}]`;
 }
 
 function epochText({ row, epochs }: Extract<TrainEvent, { kind: 'epoch' }>): string {

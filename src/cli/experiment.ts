@@ -28,6 +28,12 @@ export function addExperimentOptions(command: Command): Command {
     .addOption(sharedOptions.json());
 }
 
+/** Says of --name what it names here; after the configuration's flags were added. */
+export function nameExperiment(command: Command, unless: string): void {
+  const option = command.options.find(({ long }) => long === '--name');
+  if (option) option.description = `name of the experiment's folder (default: ${unless})`;
+}
+
 /** `3` is three seeds from 0; `0,3` is those two. Throws a usage error. */
 export function parseSeeds(text: string): readonly number[] {
   if (!text.includes(',')) {

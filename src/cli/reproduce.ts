@@ -5,6 +5,7 @@ import { paperExperimentNames } from '../experiment/paper-experiments.ts';
 import {
   addExperimentOptions,
   type ExperimentFlags,
+  nameExperiment,
   parseList,
   parseSeeds,
   runPlanned,
@@ -33,6 +34,7 @@ export function reproduceCommand(program: Command): void {
     .addOption(sharedOptions.set())
     .action((name: string, flags: ReproduceFlags) => runReproduce(command, name, flags));
   addConfigFlags(command, ['data.dir', 'threads', 'kernels', 'storage', 'output', 'name']);
+  nameExperiment(command, "the experiment's");
 }
 
 async function runReproduce(command: Command, experiment: string, flags: ReproduceFlags) {

@@ -75,9 +75,10 @@ export function experimentRecords(folder: string, { runs }: RunPlan): readonly R
   return runs.map((run) => plannedRecord(runFolderOf(folder, run), run));
 }
 
-/** Keeps other processes from training the same experiment, until it is called back. Throws a failure that names them. */
+/** Keeps other processes from training the same experiment, whose folder is made, until it is called back. Throws a failure that names them. */
 export function lockExperiment(folder: string): () => void {
   const lock = path.join(folder, 'lock');
+  makeFolder(folder);
   takeProcessLock(lock, (pid) => {
     const message = complain({
       path: folder,

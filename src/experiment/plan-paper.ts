@@ -1,5 +1,6 @@
 /** From what a user asks of one of the paper's experiments to its single runs. */
 import { suggestName, usageError } from '../core/errors.ts';
+import { valueAt } from '../core/nested-values.ts';
 import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
 import { type PaperCell, paperExperiment } from './paper-experiments.ts';
 import { planRun, type RunPlan, scaleEpochs, uniqueRuns } from './run-plan.ts';
@@ -29,6 +30,7 @@ export function planPaper(name: string, request: PaperRequest = {}): RunPlan {
   const { cells } = paperExperiment(name);
   const { seeds = [0], budget = 1, overrides = {} } = request;
   checkNumbers(seeds, budget);
+  checkOverrides(overrides);
   const chosen = chooseCells(cells, request);
   const runs = chosen.flatMap((cell) =>
     seeds.map((seed) => planRun(scaleEpochs(cellConfig(cell, overrides, seed), budget))),
@@ -97,6 +99,19 @@ function checkAmong<T extends string | number>(
     rule: 'is not part of the experiment',
     got: JSON.stringify(wrong),
     hint: `it has ${[...known].join(', ')}`,
+  });
+}
+
+/** What the cells decide is not for anybody to override, and not to be passed over in silence either. */
+function checkOverrides(overrides: ConfigOverrides): void {
+  const decided = ['recipe', 'net', 'depth', 'family', 'double', 'variant', 'data.name', 'seed'];
+  const wrong = decided.find((path) => valueAt(overrides, path) !== undefined);
+  if (wrong === undefined) return;
+  throw usageError({
+    path: wrong,
+    rule: 'is decided by the experiment',
+    got: JSON.stringify(valueAt(overrides, wrong)),
+    hint: 'choose among its networks with only, data, depth and seeds; a sweep varies anything',
   });
 }
 

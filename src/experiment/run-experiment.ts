@@ -73,9 +73,9 @@ export async function* runExperiment(
   }
   const todo = () => plan.runs.filter((run) => isLeft(folder, run, plan));
   await checkData(todo());
-  const whole = addToExperiment(folder, plan);
   const release = lockExperiment(folder);
   try {
+    const whole = addToExperiment(folder, plan);
     const left = todo();
     yield { kind: 'plan', runs: plan.runs.length, todo: left.length };
     yield* runAll(folder, plan, left, { jobs, signal });

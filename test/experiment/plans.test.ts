@@ -125,6 +125,16 @@ describe('the runs of an experiment', () => {
       { only: ['IGC-L450M2'], data: ['svhn'] },
       'data, only and depth: leave nothing of the experiment',
     ],
+    [
+      'table4',
+      { overrides: { net: 'IGC-L4M8' } },
+      'net: is decided by the experiment, got "IGC-L4M8"; choose among',
+    ],
+    [
+      'table4',
+      { overrides: { data: { name: 'svhn' as const } } },
+      'data.name: is decided by the experiment',
+    ],
     ['table4', { seeds: [] }, 'seeds: must be some whole numbers from 0, got []'],
     ['table4', { seeds: [0, -1] }, 'seeds: must be some whole numbers from 0, got [0,-1]'],
     [
