@@ -6,6 +6,7 @@ import { isRecord } from '../core/nested-values.ts';
 import {
   addExperimentOptions,
   type ExperimentFlags,
+  nameExperiment,
   parseSeeds,
   runPlanned,
 } from './experiment.ts';
@@ -35,6 +36,7 @@ export function sweepCommand(program: Command): void {
     .addOption(sharedOptions.set())
     .action((flags: SweepFlags) => runSweep(command, flags));
   addConfigFlags(command);
+  nameExperiment(command, 'sweep');
 }
 
 async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
