@@ -44,7 +44,9 @@ function deviationsOf(result: PaperResult): readonly string[] {
   return [
     ...(epochs === paper.epochs
       ? []
-      : [`${epochs} epochs, ${share(config, paper)} of the paper’s ${paper.epochs}`]),
+      : [
+          `${epochs === 1 ? 'One epoch' : `${epochs} epochs`}, ${share(config, paper)} of the paper’s ${paper.epochs}`,
+        ]),
     ...(seeds.length > 0 && seeds.length < printedRuns
       ? [`${seeds.length === 1 ? 'One run' : `${seeds.length} runs`}, not ${printedRuns}`]
       : []),
