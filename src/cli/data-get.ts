@@ -4,8 +4,8 @@ import { usageError } from '../core/errors.ts';
 import type { GetEvent } from '../data/get/obtain-file.ts';
 import { displayWidth, formatBytes } from '../draw/text-table.ts';
 import { listenForInterrupt } from './interrupt.ts';
+import { makeLiveLine, type ProgressOutput } from './live-line.ts';
 import { parseCount, parseNumber, sharedOptions } from './options.ts';
-import type { ProgressOutput } from './progress.ts';
 import { printData, printJson, shortPath } from './terminal.ts';
 
 /** A day; timers cannot wait for much longer. */
@@ -78,28 +78,20 @@ export function makeGetProgress(
   output: ProgressOutput,
   env: NodeJS.ProcessEnv = process.env,
 ): GetProgress {
-  const isLive = output.isTTY === true && env.TERM !== 'dumb';
+  const { isLive, line, rewrite, finish } = makeLiveLine(output, env);
   const begun = new Set<string>();
-  let shownAt: number | undefined;
-  const finish = () => {
-    if (shownAt !== undefined) output.write('\r\u001b[2K');
-    shownAt = undefined;
-  };
-  const line = (text: string) => {
-    finish();
-    output.write(`${text}\n`);
-  };
+  let shownAt = 0;
   const progress = (file: string, done: number, of: number) => {
     if (!begun.has(file)) line(`${file}: ${formatBytes(of)}`);
     begun.add(file);
     if (!isLive) return;
     const now = performance.now();
-    if (shownAt !== undefined && now - shownAt < 100 && done < of) return;
+    if (now - shownAt < 100 && done < of) return;
     shownAt = now;
     const percent = `${Math.floor((100 * done) / of)}%`.padStart(4);
     const text = `${file}: ${percent}, ${formatBytes(done)} of ${formatBytes(of)}`;
     const width = (output.columns ?? 80) - 1;
-    output.write(`\r\u001b[2K${displayWidth(text) > width ? percent : text}`);
+    rewrite(displayWidth(text) > width ? percent : text);
   };
   return {
     finish,

@@ -6,6 +6,7 @@ import { IgcError, usageError } from '../core/errors.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import type { RunConfig } from '../train/config.ts';
 import { listenForInterrupt } from './interrupt.ts';
+import { makeLiveLine } from './live-line.ts';
 import { addConfigFlags, sharedOptions } from './options.ts';
 import { printData, printJson, printNews, shortPath, warningText } from './terminal.ts';
 
@@ -79,15 +80,14 @@ function refuseValSplit({ data }: RunConfig): void {
 
 /** A line that rewrites itself, on a terminal. */
 function liveProgress(): (split: string, done: number, count: number) => void {
-  if (process.stderr.isTTY !== true) return () => {};
+  const { isLive, rewrite } = makeLiveLine(process.stderr, process.env);
+  if (!isLive) return () => {};
   let shownAt = 0;
   return (split, done, count) => {
     const now = performance.now();
     if (now - shownAt < 100 && done < count) return;
     shownAt = now;
-    process.stderr.write(
-      `\r\u001b[2K${split}: ${formatCount(done)} of ${formatCount(count)} images`,
-    );
+    rewrite(`${split}: ${formatCount(done)} of ${formatCount(count)} images`);
     if (done === count) printNews('');
   };
 }

@@ -2,11 +2,10 @@
  * An experiment as seen on a terminal: a line that stays for each run that begins or ends, and one that rewrites itself
  * with what is going on. Where stderr is no terminal, a line for every epoch instead.
  */
-import { displayWidth } from '../draw/text-table.ts';
 import type { ExperimentEvent, Place } from '../experiment/run-experiment.ts';
 import type { PlannedRun } from '../experiment/run-plan.ts';
 import type { StepEvent, TrainEvent } from '../train/events.ts';
-import type { ProgressOutput } from './progress.ts';
+import { makeLiveLine, type ProgressOutput } from './live-line.ts';
 import { formatClock, formatDuration, formatPercent, paletteFor, warningText } from './terminal.ts';
 
 export interface ExperimentProgress {
@@ -21,35 +20,24 @@ export function makeExperimentProgress(
   output: ProgressOutput,
   env: NodeJS.ProcessEnv = process.env,
 ): ExperimentProgress {
-  const live = output.isTTY === true && env.TERM !== 'dumb';
-  const { bold, red } = paletteFor({ isTTY: live }, env);
+  const { isLive, line, rewrite, finish } = makeLiveLine(output, env);
+  const { bold, red } = paletteFor({ isTTY: isLive }, env);
   /** Where each run that is going on stands in the list, and its last step. */
   const places = new Map<string, Place>();
   const steps = new Map<string, StepEvent>();
-  let shown = false;
-  const clear = () => {
-    if (shown) output.write('\r\u001b[2K');
-    shown = false;
-  };
-  const line = (text: string) => {
-    clear();
-    output.write(`${text}\n`);
-  };
-  const rewrite = () => {
+  const showSteps = () => {
     const texts = [...steps].map(([id, step]) => `${placeText(places.get(id)!)} ${stepText(step)}`);
-    const text = texts.join('  ·  ');
-    output.write(`\r\u001b[2K${cut(text, (output.columns ?? 80) - 1)}`);
-    shown = true;
+    rewrite(texts.join('  ·  '));
   };
   const train = (run: PlannedRun, event: TrainEvent) => {
     if (event.kind === 'warning') return line(`${run.label}: ${warningText(event.message)}`);
     if (event.kind === 'step') steps.set(run.id, event);
-    if (event.kind === 'step' && live) rewrite();
-    if (event.kind === 'epoch' && !live) line(`${run.label}: ${epochText(event)}`);
+    if (event.kind === 'step') showSteps();
+    if (event.kind === 'epoch' && !isLive) line(`${run.label}: ${epochText(event)}`);
   };
   return {
     line,
-    finish: clear,
+    finish,
     show(event) {
       switch (event.kind) {
         case 'plan': {
@@ -95,8 +83,4 @@ function epochText({ row, epochs }: Extract<TrainEvent, { kind: 'epoch' }>): str
 function stepText({ epoch, epochs, trainLoss, remainingMs, imagesPerSecond }: StepEvent): string {
   const rate = Math.round(imagesPerSecond).toLocaleString('en-US');
   return `epoch ${epoch}/${epochs}  loss ${trainLoss.toFixed(4)}  ${rate} images/s  ${formatClock(remainingMs)} left`;
-}
-
-function cut(text: string, width: number): string {
-  return displayWidth(text) <= width ? text : [...text].slice(0, Math.max(0, width)).join('');
 }

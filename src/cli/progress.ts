@@ -3,9 +3,9 @@
  * no terminal only the lines that stay are written.
  */
 
-import { displayWidth } from '../draw/text-table.ts';
 import type { EpochEvent, StartEvent, StepEvent } from '../train/events.ts';
 import { networkName } from '../train/network-choice.ts';
+import { makeLiveLine, type ProgressOutput } from './live-line.ts';
 import {
   formatClock,
   formatDuration,
@@ -14,12 +14,6 @@ import {
   paletteFor,
   shortPath,
 } from './terminal.ts';
-
-export interface ProgressOutput {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  write(text: string): unknown;
-}
 
 export interface Progress {
   start(event: StartEvent): void;
@@ -38,28 +32,15 @@ export function makeProgress(
   output: ProgressOutput,
   env: NodeJS.ProcessEnv = process.env,
 ): Progress {
-  const live = output.isTTY === true && env.TERM !== 'dumb';
-  const palette = paletteFor({ isTTY: live }, env);
-  let shown = false;
-  const clear = () => {
-    if (shown) output.write('\r\u001b[2K');
-    shown = false;
-  };
-  const line = (text: string) => {
-    clear();
-    output.write(`${text}\n`);
-  };
+  const { isLive, line, rewrite, finish } = makeLiveLine(output, env);
+  const palette = paletteFor({ isTTY: isLive }, env);
   return {
     line,
-    finish: clear,
+    finish,
     start: (event) => {
       for (const text of startLines(event, palette)) line(text);
     },
-    step: (event) => {
-      if (!live) return;
-      output.write(`\r\u001b[2K${cut(stepText(event), (output.columns ?? 80) - 1)}`);
-      shown = true;
-    },
+    step: (event) => rewrite(stepText(event)),
     epoch: (event) => line(epochText(event, palette)),
   };
 }
@@ -123,9 +104,4 @@ function formatRate(imagesPerSecond: number): string {
 function bar(share: number): string {
   const filled = Math.round(barWidth * Math.min(1, Math.max(0, share)));
   return '█'.repeat(filled) + '░'.repeat(barWidth - filled);
-}
-
-function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  return [...text].slice(0, Math.max(0, width)).join('');
 }
