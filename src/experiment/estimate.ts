@@ -4,11 +4,12 @@ import { performance } from 'node:perf_hooks';
 import { openDataset } from '../data/open-dataset.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import { describeNetwork } from '../plan/describe.ts';
-import type { NetSpec } from '../spec/network.ts';
+import type { Shape } from '../spec/graph.ts';
 import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import { configNetwork } from '../train/network-choice.ts';
 import { makeStep, type RepeatableStep } from '../train/repeatable-step.ts';
+import { sizesOf } from '../train/trainer-parts.ts';
 import type { PlannedRun } from './run-plan.ts';
 
 /** What a run will take. */
@@ -51,8 +52,10 @@ export async function* estimateRuns(runs: readonly PlannedRun[]): AsyncGenerator
     sizes.set(dataKey, data);
     const spec = configNetwork(config, data);
     const batch = batchSizeFor(config, data.trainImages);
-    const key = JSON.stringify([spec, batch, config.replicas, config.kernels, config.threads]);
-    const measured = rates.get(key) ?? measureRates(config, spec, batch);
+    const { progressive } = config.augment;
+    const machine = [config.replicas, config.kernels, config.threads, config.storage];
+    const key = JSON.stringify([spec, batch, progressive, ...machine]);
+    const measured = rates.get(key) ?? measureRates(config, data, batch);
     rates.set(key, measured);
     yield estimateOf(run, data, batch, measured);
   }
@@ -92,8 +95,13 @@ function estimateOf(
   return { ...known, trainRate: rates.train, testRate: rates.test, timeMs };
 }
 
-/** Both rates, or why they were not measured. */
-function measureRates(config: RunConfig, spec: NetSpec, batch: number): Rates | string {
+/** Both rates, or why they were not measured. Training's is the mean over epochs of several sizes, if there are any. */
+function measureRates(
+  config: RunConfig,
+  { input, classes }: { readonly input: Shape; readonly classes: number },
+  batch: number,
+): Rates | string {
+  const spec = configNetwork(config, { input, classes });
   const { kernels } = chooseKernels({ kernels: config.kernels, threads: config.threads });
   const { memory } = describeNetwork(spec, { batch, replicas: config.replicas });
   if (memory.training.total > os.freemem() / 2) {
@@ -101,8 +109,19 @@ function measureRates(config: RunConfig, spec: NetSpec, batch: number): Rates | 
     return `not measured: a batch of ${batch} takes ${gib} GiB, more than half of what is free`;
   }
   const test = Math.min(config.testBatchSize, 400);
+  const trainRate = (side: number) => {
+    const sized = { ...input, ...(side > 0 && { height: side, width: side }) };
+    const network = configNetwork(config, { input: sized, classes });
+    return measureRate(makeStep(network, kernels, batch, 'train', config.storage), batch);
+  };
+  const sizes = sizesOf(config);
+  const whole = { untilEpoch: config.epochs, side: 0 };
+  const secondsPerImage = [...sizes, whole].reduce((sum, { untilEpoch, side }, i) => {
+    const epochs = untilEpoch - (sizes[i - 1]?.untilEpoch ?? 0);
+    return epochs > 0 ? sum + epochs / config.epochs / trainRate(side) : sum;
+  }, 0);
   return {
-    train: measureRate(makeStep(spec, kernels, batch, 'train', config.storage), batch),
+    train: 1 / secondsPerImage,
     test: measureRate(makeStep(spec, kernels, test, 'inference'), test),
   };
 }

@@ -149,6 +149,18 @@ const scheduleSchema = v.strictObject({
   peakAt: fraction,
 });
 
+const sizesRule = 'must be a list of {until, side}, ascending in until';
+const sizeSchema = v.strictObject({
+  /** Share of the epochs after which images are larger. */
+  until: fraction,
+  /** Pixels. */
+  side: integer(1, 4096),
+});
+const sizesSchema = v.pipe(
+  v.array(sizeSchema, sizesRule),
+  v.check((sizes) => sizes.every(({ until }, i) => until > (sizes[i - 1]?.until ?? 0)), sizesRule),
+);
+
 const netName = text('must be the name of a network');
 const nameRule = 'must be a folder name without slashes, or null';
 const runConfigSchema = v.strictObject({
@@ -192,6 +204,8 @@ const runConfigSchema = v.strictObject({
     /** α of mixup and of cutmix; 0 for none, both are drawn in turns. */
     mixup: v.optional(real(0), 0),
     cutmix: v.optional(real(0), 0),
+    /** Progressive resizing: smaller training images until shares of the epochs, e.g. 24 pixels until 0.5; null for none. */
+    progressive: v.optional(v.nullable(sizesSchema), null),
     /** imagenet: crops at a random scale and form of images resized to `shortSide`; null for the centre. */
     resizedCrop: v.optional(
       v.nullable(

@@ -68,12 +68,13 @@ export async function findLearningRate(
   const dataset = await openDataset(datasetRequest(config));
   const { kernels } = chooseKernels({ kernels: config.kernels, threads: config.threads });
   const statistics = config.data.statistics ?? (await measureStatistics(dataset.train));
-  const training = makeTrainingModel({ ...config, ema: null }, dataset, statistics, kernels);
+  const whole = { ...config, ema: null, augment: { ...config.augment, progressive: null } };
+  const training = makeTrainingModel(whole, dataset, statistics, kernels);
   const { model, executor, sgd, stepsPerEpoch } = training;
   const epochs = Math.ceil(steps / stepsPerEpoch);
   const { seed } = config;
   const state = newState({ seed, epochs, configHash: '', kernels: kernels.name });
-  const source = openTrainingBatches({ ...config, epochs }, dataset, training, state);
+  const source = openTrainingBatches({ ...whole, epochs }, dataset, training, state);
   const points: RangePoint[] = [];
   try {
     initializeModel(model, seed);

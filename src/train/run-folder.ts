@@ -107,6 +107,7 @@ const addedLater: Readonly<Record<string, unknown>> = {
   color: null,
   ema: null,
   earlyStopping: null,
+  progressive: null,
 };
 
 const indifferent: ReadonlySet<string> = new Set([

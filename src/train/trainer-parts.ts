@@ -4,10 +4,13 @@
  */
 import { internalError, usageError } from '../core/errors.ts';
 import type { AugmentSpec } from '../data/batches/augment.ts';
+import { checkSizes } from '../data/batches/batch-content.ts';
 import { type BatchSource, openBatches } from '../data/batches/batches.ts';
+import type { ImageSize } from '../data/batches/shrink.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
 import { cropShare } from '../data/images/encoded-images.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
+import { buildGraph } from '../spec/network.ts';
 import { batchSizeFor } from './batch-size.ts';
 import type { TrainState } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
@@ -24,7 +27,10 @@ export interface TrainingModel {
   readonly model: Model;
   /** With an EMA: the network that is evaluated and kept. */
   readonly average?: Model;
+  /** Of batches of the images' own size. */
   readonly executor: Executor;
+  /** With progressive resizing: of smaller ones, and until which epoch. */
+  readonly smaller: readonly (ImageSize & { readonly executor: Executor })[];
   readonly evaluators: { readonly test: Evaluator; readonly validation?: Evaluator };
   /** Its learning rate is set anew in each step. */
   readonly sgd: { -readonly [K in keyof SgdOptions]: SgdOptions[K] };
@@ -87,6 +93,13 @@ export function makeTrainingModel(
     model,
     ...(average && { average }),
     executor: kernels.instantiate(plan, model),
+    smaller: sizesOf(config).map((size) => {
+      checkSizes([size], train);
+      const input = { channels, height: size.side, width: size.side };
+      const small = configNetwork(config, { input, classes: classes.length });
+      const sized = planModel({ ...model, graph: buildGraph(small) }, planned);
+      return { ...size, executor: kernels.instantiate(sized, model) };
+    }),
     evaluators: {
       test: evaluator('test', test),
       ...(validation && { validation: evaluator('validation', validation) }),
@@ -113,6 +126,17 @@ function needsValidation({ name }: Dataset): Error {
   });
 }
 
+/** Until which epoch images have which smaller side. */
+export function sizesOf({ augment, epochs }: RunConfig): readonly ImageSize[] {
+  const sizes = augment.progressive ?? [];
+  return sizes.map(({ until, side }) => ({ untilEpoch: Math.floor(until * epochs), side }));
+}
+
+/** What computes the batches of an epoch. */
+export function executorAt({ executor, smaller }: TrainingModel, epoch: number): Executor {
+  return smaller.find(({ untilEpoch }) => epoch < untilEpoch)?.executor ?? executor;
+}
+
 /** Starts the batches from where a state stands. */
 export function openTrainingBatches(
   config: RunConfig,
@@ -131,6 +155,7 @@ export function openTrainingBatches(
     seed,
     augment: chosenAugment(config),
     statistics,
+    sizes: sizesOf(config),
     firstEpoch,
     firstStep: isEpochDone ? 0 : state.stepInEpoch,
     stepsPerEpoch,
@@ -155,8 +180,9 @@ const noBatches: BatchSource = {
 };
 
 /** Frees the memory of the plans. */
-export function disposeTrainingModel({ executor, evaluators }: TrainingModel): void {
+export function disposeTrainingModel({ executor, smaller, evaluators }: TrainingModel): void {
   executor.dispose();
+  for (const { executor: other } of smaller) other.dispose();
   evaluators.test.dispose();
   evaluators.validation?.dispose();
 }

@@ -16,7 +16,7 @@ import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } f
 import { appendMetrics, writeSummary } from './run-folder.ts';
 import { averageWeightAt, isStoppedEarly, learningRateAt, oldWeightAt } from './schedule.ts';
 import { summarizeRun } from './summary.ts';
-import type { TrainerParts } from './trainer-parts.ts';
+import { executorAt, type TrainerParts } from './trainer-parts.ts';
 import { updateAverage } from './weight-average.ts';
 
 /** A state that is written to, as the run goes on. */
@@ -89,7 +89,7 @@ function beginProgress({ state, rows, folder }: TrainerParts): Progress {
 
 /** One batch: forward, backward, update; an event when one is due. */
 function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefined {
-  const { config, model, average, executor, source, sgd, stepsPerEpoch } = parts;
+  const { config, model, average, source, sgd, stepsPerEpoch } = parts;
   const { state, session } = progress;
   const began = performance.now();
   const waitedBefore = source.waitedMs;
@@ -97,6 +97,7 @@ function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefine
   if (epoch !== state.epoch || step !== state.stepInEpoch) {
     throw internalError(`batch ${epoch}/${step} came for step ${state.epoch}/${state.stepInEpoch}`);
   }
+  const executor = executorAt(parts, epoch);
   executor.setBatch(images, labels, count, mix);
   executor.forward({ oldWeight: oldWeightAt(config.bn, state.step) });
   const loss = executor.loss();
@@ -281,7 +282,9 @@ function diverged(
   got: number | string,
 ): Error {
   const firstPath =
-    typeof got === 'number' ? firstOffender(parts.model, parts.executor) : undefined;
+    typeof got === 'number'
+      ? firstOffender(parts.model, executorAt(parts, state.epoch))
+      : undefined;
   const { step, epoch } = state;
   return divergedError({ what, got, step, epoch: epoch + 1, firstPath, checkpoint });
 }

@@ -17,6 +17,7 @@ import {
 import { applyCutout, chooseCutout } from './cutout.ts';
 import { isMixing, mixBatch } from './mixing.ts';
 import { findWrongValue } from './resized-crop.ts';
+import { type ImageSize, shrinkImages, sideAt } from './shrink.ts';
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */
 export interface BatchRecipe {
@@ -32,6 +33,8 @@ export interface BatchRecipe {
   /** Drawn anew for each image and epoch; null for none. */
   readonly augment: AugmentSpec | null;
   readonly statistics: ChannelStatistics;
+  /** Epochs whose images are made smaller, square ones; ascending. Default none. */
+  readonly sizes?: readonly ImageSize[] | undefined;
 }
 
 /** A recipe of images that are pixels, or of encoded ones. */
@@ -45,7 +48,7 @@ export function isDecoded(recipe: BatchRecipe): recipe is DecodedRecipe {
 
 /** Where a batch is written: room for `batchSize` images, and the label and place in the set of each. */
 export interface BatchArrays {
-  /** batchSize × C × H × W. */
+  /** batchSize × C × H × W; with a smaller side S the first batchSize × C × S × S are used. */
   readonly images: Float32Array;
   readonly labels: Int32Array;
   /** Index in the set of each image. */
@@ -127,10 +130,10 @@ export function fillBatch(
   return count;
 }
 
-/** What is done to a batch of `count` filled images, of pixels or decoded ones: cutout and mixing. */
+/** What is done to a batch of `count` filled images, of pixels or decoded ones: cutout, mixing and shrinking. */
 export function finishBatch(
   out: BatchArrays,
-  { set, augment, seed }: BatchRecipe,
+  { set, augment, seed, sizes = [] }: BatchRecipe,
   epoch: number,
   count: number,
 ): void {
@@ -143,6 +146,8 @@ export function finishBatch(
   out.partners.set(out.labels);
   out.weights.fill(1);
   if (isMixing(augment)) mixBatch({ out, shape: set, spec: augment, seed, epoch, count });
+  const side = sideAt(sizes, epoch);
+  if (side !== undefined) shrinkImages(out.images, count, set, side);
 }
 
 /** Refuses augmentations that have no meaning, or none for images of that kind. Throws usage errors. */
@@ -181,8 +186,20 @@ export function checkAugment(augment: AugmentSpec, set: AnyImageSet): void {
   });
 }
 
+/** Throws a usage error for sides that are not smaller, or images that have no side. */
+export function checkSizes(sizes: readonly Pick<ImageSize, 'side'>[], set: AnyImageSet): void {
+  const { height, width } = set;
+  const wrong = sizes.find(({ side }) => !(Number.isInteger(side) && side >= 1 && side <= height));
+  if (sizes.length === 0 || (wrong === undefined && height === width)) return;
+  throw usageError({
+    path: 'augment.progressive',
+    rule: `must make square images smaller, and these are ${height}×${width}`,
+    got: `${(wrong ?? sizes[0])?.side}`,
+  });
+}
+
 /** Refuses a recipe that has no meaning. Throws usage errors whose path begins with `batches`. */
-export function checkRecipe({ set, batchSize, augment, statistics }: BatchRecipe): void {
+export function checkRecipe({ set, batchSize, augment, statistics, sizes }: BatchRecipe): void {
   if (set.count === 0) {
     throw usageError({ path: 'batches.set', rule: 'must have at least one image', got: '0' });
   }
@@ -191,6 +208,7 @@ export function checkRecipe({ set, batchSize, augment, statistics }: BatchRecipe
     throw usageError({ path: 'batches.batchSize', rule, got: String(batchSize) });
   }
   if (augment !== null) checkAugment(augment, set);
+  checkSizes(sizes ?? [], set);
   for (const name of ['mean', 'std'] as const) {
     if (statistics[name].length === set.channels) continue;
     throw usageError({

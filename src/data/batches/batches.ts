@@ -12,6 +12,7 @@ import { type BatchRecipe, checkRecipe, countBatches, isDecoded } from './batch-
 import type { BatchRange, ProducerTask } from './batch-producer.ts';
 import { awaitBatch, type BatchRing, endRing, makeRing, openSlots, release } from './batch-ring.ts';
 import { isMixing } from './mixing.ts';
+import { sideAt } from './shrink.ts';
 
 /** Which batches, from where to where, and how they are made ahead. */
 export interface BatchRequest extends BatchRecipe, BatchRange {
@@ -31,7 +32,7 @@ export interface Batch {
   readonly step: number;
   /** Number of images; only the last sequential batch, or the only one of a small set, is short. */
   readonly count: number;
-  /** count × C × H × W, normalised. */
+  /** count × C × H × W, normalised; of the recipe's smaller side in its epochs. */
   readonly images: Float32Array;
   readonly labels: Int32Array;
   /** Index in the set of each image. */
@@ -64,14 +65,14 @@ export interface BatchSource {
  * const { images, labels } = source.next();
  */
 export function openBatches(request: BatchRequest): BatchSource {
-  const { set, batchSize, order, seed, augment, statistics } = request;
+  const { set, batchSize, order, seed, augment, statistics, sizes } = request;
   const { firstEpoch, firstStep, stepsPerEpoch, epochs } = request;
   const { workers = isDecoded(request) ? 1 : availableParallelism(), slots = 3 + workers } =
     request;
   checkRecipe(request);
   checkRange(request, { slots, workers });
   const ring = makeRing({ slots, batchSize, imageSize: imageBytes(set) });
-  const recipe = { set: sendSet(set), batchSize, order, seed, augment, statistics };
+  const recipe = { set: sendSet(set), batchSize, order, seed, augment, statistics, sizes };
   const range = { firstEpoch, firstStep, stepsPerEpoch, epochs };
   const producers = Array.from({ length: workers }, (_, index) =>
     startProducer(request, { recipe, range, ring, index, producers: workers }),
@@ -97,7 +98,7 @@ function makeSource(
   ring: BatchRing,
   producers: readonly Worker[],
 ): BatchSource {
-  const { set, batchSize, stepsPerEpoch, epochs, patienceMs = 60_000 } = request;
+  const { set, batchSize, stepsPerEpoch, epochs, sizes = [], patienceMs = 60_000 } = request;
   const views = openSlots(ring);
   const mixes = isMixing(request.augment);
   let { firstEpoch: epoch, firstStep: step } = request;
@@ -118,11 +119,13 @@ function makeSource(
       isHolding = true;
       const { images, labels, indices, partners, weights } = views[batch++ % ring.slots]!;
       const count = Math.min(batchSize, set.count - step * batchSize);
+      const side = sideAt(sizes, epoch);
+      const imageSize = side === undefined ? ring.imageSize : set.channels * side * side;
       const result: Batch = {
         epoch,
         step,
         count,
-        images: images.subarray(0, count * ring.imageSize),
+        images: images.subarray(0, count * imageSize),
         labels: labels.subarray(0, count),
         indices: indices.subarray(0, count),
         ...(mixes && {

@@ -22,7 +22,7 @@ export interface Sampling {
 }
 
 /** For one axis: output i = Σ_k weights[offset[i] + k] · input[first[i] + k], k < length[i]. */
-interface Taps {
+export interface Taps {
   readonly first: Int32Array;
   readonly length: Int32Array;
   readonly offset: Int32Array;
@@ -80,7 +80,7 @@ export function resample(
 }
 
 /** Taps of `target` outputs, `step` inputs apart from `start` on, on an axis of `source` inputs. */
-function makeTaps(source: number, target: number, start: number, step: number): Taps {
+export function makeTaps(source: number, target: number, start: number, step: number): Taps {
   const support = Math.max(1, step);
   const first = new Int32Array(target);
   const length = new Int32Array(target);
