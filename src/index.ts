@@ -70,6 +70,7 @@ export {
 export { type PaperRequest, planPaper } from './experiment/plan-paper.ts';
 export { planSweep, type SweepRequest } from './experiment/plan-sweep.ts';
 export { makeReport, type PaperRow, type PaperSection, type Report } from './experiment/report.ts';
+export { collectRuns, type RunCollection } from './experiment/run-collection.ts';
 export {
   type ExperimentEvent,
   type ExperimentOptions,
@@ -77,12 +78,7 @@ export {
   runExperiment,
 } from './experiment/run-experiment.ts';
 export type { PlannedRun, RunPlan } from './experiment/run-plan.ts';
-export {
-  findRunFolders,
-  type RunRecord,
-  type RunStatus,
-  readRunRecord,
-} from './experiment/run-record.ts';
+export { type RunRecord, type RunStatus, readRunRecord } from './experiment/run-record.ts';
 export { type Sample, sampleOf, type WelchTest, welchTest } from './experiment/statistics.ts';
 export { writeReport } from './experiment/write-report.ts';
 // Files

@@ -48,6 +48,10 @@ export function makeExperimentProgress(
           places.set(event.run.id, event.place);
           return line(`${placeText(event.place)} ${bold(event.run.label)}`);
         }
+        case 'wait':
+          return line(
+            `${event.run.label}: waiting for process ${event.pid}, which still trains it`,
+          );
         case 'train':
           return train(event.run, event.event);
         case 'end': {

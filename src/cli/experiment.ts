@@ -1,10 +1,11 @@
 /** What `reproduce` and `sweep` share: running a plan or listing it, progress on stderr, the report at the end. */
 import path from 'node:path';
 import type { Command } from 'commander';
-import { IgcError } from '../core/errors.ts';
+import { IgcError, usageError } from '../core/errors.ts';
 import { formatCount, textTable } from '../draw/text-table.ts';
 import type { ExperimentResult } from '../experiment/run-experiment.ts';
-import type { RunPlan } from '../experiment/run-plan.ts';
+import { mostRuns, type RunPlan } from '../experiment/run-plan.ts';
+import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
 import { makeExperimentProgress } from './experiment-progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { parseCount, parseDuration, parseNumber, sharedOptions } from './options.ts';
@@ -36,18 +37,29 @@ export function nameExperiment(command: Command, unless: string): void {
 
 /** `3` is three seeds from 0; `0,3` is those two. Throws a usage error. */
 export function parseSeeds(text: string): readonly number[] {
-  if (!text.includes(',')) {
-    return Array.from({ length: parseCount('--seeds', text) }, (_, seed) => seed);
+  if (text.includes(',')) {
+    return parseList('--seeds', text).map((part) => parseNumber('--seeds', part));
   }
-  return parseList(text).map((part) => parseNumber('--seeds', part));
+  const count = parseCount('--seeds', text);
+  if (count <= mostRuns) return Array.from({ length: count }, (_, seed) => seed);
+  throw usageError({ path: '--seeds', rule: `must be at most ${mostRuns}`, got: text });
 }
 
-/** What is between commas. */
-export function parseList(text: string): readonly string[] {
-  return text
+/** What is between commas. Throws a usage error naming `flag` when there is nothing. */
+export function parseList(flag: string, text: string): readonly string[] {
+  const parts = text
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+  if (parts.length > 0) return parts;
+  throw usageError({ path: flag, rule: 'must name something', got: JSON.stringify(text) });
+}
+
+/** The folder of an experiment. Throws a usage error for names that no folder can have. */
+export function experimentFolder({ output, name }: ConfigOverrides, unless: string): string {
+  const chosen = { output, name: name ?? unless };
+  const config = resolveConfig('digits', chosen); // checks both, as for runs
+  return path.join(config.output, config.name!);
 }
 
 /** Runs a plan in `folder`, or lists it; then writes and prints its report. */
@@ -56,8 +68,10 @@ export async function runPlanned(
   plan: RunPlan,
   flags: ExperimentFlags,
 ): Promise<void> {
+  const jobs = parseCount('--jobs', flags.jobs);
+  const limitMs = flags.maxTime && parseDuration('--max-time', flags.maxTime);
   if (flags.dryRun) return listPlan(folder, plan, flags);
-  const result = await runVisibly(folder, plan, flags);
+  const result = await runVisibly(folder, plan, { jobs, limitMs: limitMs || undefined });
   const { makeReport } = await import('../experiment/report.ts');
   const { writeReport, reportJson } = await import('../experiment/write-report.ts');
   const { reportText } = await import('./report.ts');
@@ -67,38 +81,31 @@ export async function runPlanned(
   if (flags.json) printJson(reportJson(report));
   else printData(reportText(report));
   printNews(`report written to ${shortPath(path.resolve(into))}: report.html, .md, .csv and .json`);
-  throwIfFailed(folder, plan, result);
+  throwIfUndone(folder, plan, result);
 }
 
 /** A failed run is a result, but not one that a script should take for success. */
-function throwIfFailed(folder: string, { runs }: RunPlan, { records }: ExperimentResult): void {
-  const own = new Set(runs.map(({ id }) => id));
-  const failed = records.filter(({ id, status }) => own.has(id) && status === 'failed');
-  const [first] = failed;
+function throwIfUndone(folder: string, { runs }: RunPlan, { undone }: ExperimentResult): void {
+  const [first] = undone;
   if (first === undefined) return;
-  throw new IgcError(
-    'failure',
-    `${folder}: ${failed.length} of ${runs.length} runs failed, the first with: ${first.failure?.message}; ` +
-      'the same command tries them again',
-  );
+  const message = `${folder}: ${undone.length} of ${runs.length} runs failed, the first with: ${first.message}`;
+  throw new IgcError('failure', `${message}; the same command tries them again`);
 }
 
 async function runVisibly(
   folder: string,
   plan: RunPlan,
-  { jobs, maxTime }: ExperimentFlags,
+  { jobs, limitMs }: { readonly jobs: number; readonly limitMs: number | undefined },
 ): Promise<ExperimentResult> {
   const { runExperiment } = await import('../experiment/run-experiment.ts');
-  const limitMs = maxTime === undefined ? undefined : parseDuration('--max-time', maxTime);
   const progress = makeExperimentProgress(process.stderr);
   const interruption = listenForInterrupt(() => {
     progress.line('stopping after these steps and saving; press Ctrl-C again to stop at once');
   });
   const limit = limitMs === undefined ? [] : [AbortSignal.timeout(limitMs)];
   const signal = AbortSignal.any([interruption.signal, ...limit]);
-  const options = { jobs: parseCount('--jobs', jobs), signal };
   try {
-    const events = runExperiment(folder, plan, options);
+    const events = runExperiment(folder, plan, { jobs, signal });
     for (;;) {
       const { value, done } = await events.next();
       if (done) return value;
@@ -112,12 +119,12 @@ async function runVisibly(
 
 async function listPlan(folder: string, plan: RunPlan, flags: ExperimentFlags): Promise<void> {
   const { estimateRuns, sumEstimates } = await import('../experiment/estimate.ts');
-  const { plannedRecord, isComplete } = await import('../experiment/run-record.ts');
-  const { runFolderOf } = await import('../experiment/experiment-folder.ts');
+  const { isComplete } = await import('../experiment/run-record.ts');
+  const { experimentRecord } = await import('../experiment/experiment-folder.ts');
   const estimates = [];
   for await (const estimate of estimateRuns(plan.runs)) {
     const { run } = estimate;
-    const record = plannedRecord(runFolderOf(folder, run), run);
+    const record = experimentRecord(folder, run);
     const isDone = isComplete(record, plan.evaluate);
     estimates.push({
       ...estimate,

@@ -1,4 +1,6 @@
 /** `igc find-lr`: the learning-rate range test of a configuration, as a table, JSON or a picture. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Command } from 'commander';
 import { replaceFile } from '../core/durable-files.ts';
 import { usageError } from '../core/errors.ts';
@@ -7,7 +9,7 @@ import type { RunConfig } from '../train/config.ts';
 import type { FoundLearningRate, RangePoint } from '../train/find-learning-rate.ts';
 import { networkName } from '../train/network-choice.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { addConfigFlags, parseCount, parseNumber, sharedOptions } from './options.ts';
+import { addConfigFlags, nameFlagIn, parseCount, parseNumber, sharedOptions } from './options.ts';
 import { printData, printJson, printNews, shortPath } from './terminal.ts';
 
 interface FindFlags {
@@ -49,6 +51,9 @@ async function runFindLr(command: Command, flags: FindFlags): Promise<void> {
   if (out !== undefined && !/\.svg$/i.test(out)) {
     throw usageError({ path: '--out', rule: 'must end in .svg', got: `"${out}"` });
   }
+  if (out !== undefined && !existsSync(path.dirname(path.resolve(out)))) {
+    throw usageError({ path: '--out', rule: 'must be in a folder that exists', got: `"${out}"` });
+  }
   const test = {
     from: parseNumber('--from', flags.from),
     to: parseNumber('--to', flags.to),
@@ -57,9 +62,13 @@ async function runFindLr(command: Command, flags: FindFlags): Promise<void> {
   const { withConfig } = await import('./run-config.ts');
   const { findLearningRate } = await import('../train/find-learning-rate.ts');
   const interruption = listenForInterrupt(() => {});
+  const named = new Map(['from', 'to', 'steps'].map((name) => [name, `--${name}`]));
   try {
     await withConfig(command, async (config) => {
-      const found = await findLearningRate(config, { ...test, signal: interruption.signal });
+      const options = { ...test, signal: interruption.signal };
+      const found = await findLearningRate(config, options).catch((error) => {
+        throw nameFlagIn(error, named);
+      });
       if (json) printJson(found);
       else printData(foundText(config, found));
       if (out === undefined) return;
@@ -98,6 +107,8 @@ function foundText(config: RunConfig, found: FoundLearningRate): string {
     ...table,
     '',
     `The loss fell fastest at ${rate(steepest)}, was lowest at ${rate(lowest)}, and ${end}.`,
-    `Suggestion: --lr ${rate(suggestion)} (a tenth of the rate of the lowest loss)`,
+    suggestion === null
+      ? 'No rate lowered the loss, so there is nothing to suggest: try a lower --from, or more --steps.'
+      : `Suggestion: --lr ${rate(suggestion)} (a tenth of the rate of the lowest loss)`,
   ].join('\n');
 }

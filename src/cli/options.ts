@@ -136,6 +136,8 @@ export function parseCount(flag: string, text: string): number {
   throw usageError({ path: flag, rule: 'must be a whole number of at least 1', got: text });
 }
 
+const longestMs = 2 ** 31; // Node's timers go no further
+
 /** A duration in milliseconds: `90s`, `30m`, `2h`, `1h30m`, `1.5h`, or `2:30:00`. Throws a usage error naming `flag`. */
 export function parseDuration(flag: string, text: string): number {
   const clock = /^(\d+):(\d\d)(?::(\d\d))?$/.exec(text);
@@ -147,7 +149,10 @@ export function parseDuration(flag: string, text: string): number {
     : units?.slice(1).map((part) => Number(part ?? 0));
   const [days = 0, hours = 0, minutes = 0, seconds = 0] = parts ?? [];
   const timeMs = 1000 * (seconds + 60 * (minutes + 60 * (hours + 24 * days)));
-  if (Number.isFinite(timeMs) && timeMs > 0) return timeMs;
+  if (timeMs > 0 && timeMs < longestMs) return timeMs;
+  if (timeMs >= longestMs) {
+    throw usageError({ path: flag, rule: 'must be under 24 days', got: JSON.stringify(text) });
+  }
   throw usageError({
     path: flag,
     rule: 'must be a time',

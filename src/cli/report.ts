@@ -5,7 +5,7 @@ import { textTable } from '../draw/text-table.ts';
 import type { Report } from '../experiment/report.ts';
 import { paperTable, type ReportTable, settingsTable } from '../experiment/report-tables.ts';
 import { sharedOptions } from './options.ts';
-import { printData, printJson, printNews, shortPath } from './terminal.ts';
+import { printData, printJson, printNews, shortPath, warningText } from './terminal.ts';
 
 interface ReportFlags {
   readonly out?: string;
@@ -31,6 +31,7 @@ async function runReport(folder: string, { out, json }: ReportFlags): Promise<vo
   await writeReport(into, report);
   if (json) printJson(reportJson(report));
   else printData(reportText(report));
+  for (const reason of report.unreadable) printNews(warningText(`left out: ${reason}`));
   printNews(`written to ${shortPath(into)}: report.html, .md, .csv and .json, and figures/`);
 }
 

@@ -1,10 +1,10 @@
 /** `igc reproduce`: an experiment of the paper, as many runs that resume, with a report. */
-import path from 'node:path';
 import { Argument, type Command } from 'commander';
 import { paperExperimentNames } from '../experiment/paper-experiments.ts';
 import {
   addExperimentOptions,
   type ExperimentFlags,
+  experimentFolder,
   nameExperiment,
   parseList,
   parseSeeds,
@@ -41,14 +41,15 @@ async function runReproduce(command: Command, experiment: string, flags: Reprodu
   const { chooseConfig } = await import('./run-config.ts');
   const { planPaper } = await import('../experiment/plan-paper.ts');
   const { overrides, flagOf } = await chooseConfig(command);
-  const { output = 'runs', name = experiment, ...rest } = overrides;
-  const lists = { data: flags.data, only: flags.only };
-  const [data, only] = Object.values(lists).map((text) => text && parseList(text));
-  const depths = flags.depth && parseList(flags.depth).map((part) => parseNumber('--depth', part));
+  const { output: _output, name: _name, ...rest } = overrides;
+  const list = (key: 'data' | 'only' | 'depth') => {
+    const text = flags[key];
+    return text === undefined ? undefined : parseList(`--${key}`, text);
+  };
   const request = {
-    data: data || undefined,
-    only: only || undefined,
-    depths: depths || undefined,
+    data: list('data'),
+    only: list('only'),
+    depths: list('depth')?.map((part) => parseNumber('--depth', part)),
     seeds: parseSeeds(flags.seeds),
     budget: parseNumber('--budget', flags.budget),
     overrides: rest,
@@ -57,7 +58,7 @@ async function runReproduce(command: Command, experiment: string, flags: Reprodu
   const named = new Map([...flagOf, ...own]);
   try {
     const plan = planPaper(experiment, request);
-    await runPlanned(path.join(output, name ?? experiment), plan, flags);
+    await runPlanned(experimentFolder(overrides, experiment), plan, flags);
   } catch (error) {
     throw nameFlagIn(error, named);
   }

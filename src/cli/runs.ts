@@ -2,11 +2,21 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { usageError } from '../core/errors.ts';
+import { dataError, usageError } from '../core/errors.ts';
 import { textTable } from '../draw/text-table.ts';
+import type { RunCollection } from '../experiment/run-collection.ts';
 import type { RunRecord } from '../experiment/run-record.ts';
+import { networkName } from '../train/network-choice.ts';
+import { isLocked } from '../train/run-lock.ts';
 import { sharedOptions } from './options.ts';
-import { formatPercent, printData, printJson, printNews, shortPath } from './terminal.ts';
+import {
+  formatPercent,
+  printData,
+  printJson,
+  printNews,
+  shortPath,
+  warningText,
+} from './terminal.ts';
 
 /** Adds `runs list`, `compare` and `clean`. */
 export function runsCommand(program: Command): void {
@@ -30,7 +40,7 @@ export function runsCommand(program: Command): void {
     .command('clean')
     .description('say what could be removed; with --yes remove it')
     .argument('[folder]', 'folder of run folders', 'runs')
-    .option('--failed', 'whole folders of runs that diverged, failed, or never finished an epoch')
+    .option('--failed', 'whole folders of runs that diverged, or have no checkpoint to go on from')
     .option(
       '--checkpoints',
       'of finished runs all but the last epoch’s network (they cannot go on)',
@@ -43,16 +53,36 @@ interface JsonFlag {
   readonly json?: boolean;
 }
 
-async function readRuns(folder: string): Promise<readonly RunRecord[]> {
-  const { findRunFolders, readRunRecord } = await import('../experiment/run-record.ts');
-  return findRunFolders(folder).map(readRunRecord);
+/** The runs in a folder; what cannot be read is said at once, and gives the exit code of damaged data at the end. */
+async function readRuns(folder: string): Promise<RunCollection> {
+  const { collectRuns } = await import('../experiment/run-collection.ts');
+  const collection = collectRuns(folder);
+  for (const reason of damageOf(collection)) printNews(warningText(reason));
+  return collection;
+}
+
+function damageOf({ records, unreadable }: RunCollection): readonly string[] {
+  const damaged = records.filter(({ status }) => status === 'damaged');
+  return [...unreadable, ...damaged.map(({ failure }) => failure!.message)];
+}
+
+function throwIfDamaged(folder: string, collection: RunCollection): void {
+  const { length } = damageOf(collection);
+  if (length === 0) return;
+  const got = `${length} with damaged files, named above`;
+  throw dataError({ path: folder, rule: 'must hold runs that can be read', got });
 }
 
 async function listRuns(folder: string, { json }: JsonFlag): Promise<void> {
-  const { networkName } = await import('../train/network-choice.ts');
-  const records = await readRuns(folder);
-  if (json) return printJson(records.map(({ rows: _, evaluations: __, ...record }) => record));
-  if (records.length === 0) return printData(`no runs in ${folder}`);
+  const collection = await readRuns(folder);
+  const { records } = collection;
+  if (json) printJson(records.map(({ rows: _, evaluations: __, ...record }) => record));
+  else if (records.length === 0) printData(`no runs in ${folder}`);
+  else printData(listText(folder, records));
+  throwIfDamaged(folder, collection);
+}
+
+function listText(folder: string, records: readonly RunRecord[]): string {
   const rows = records.map(({ folder: run, config, status, epochs, summary }) => [
     path.relative(folder, run) || run,
     `${networkName(config)} D=${config.depth}`,
@@ -77,7 +107,7 @@ async function listRuns(folder: string, { json }: JsonFlag): Promise<void> {
     title,
     ...((i === 3 || i === 4 || i === 6) && { align: 'right' as const }),
   }));
-  printData(textTable(columns, rows).join('\n'));
+  return textTable(columns, rows).join('\n');
 }
 
 async function compareRuns(folders: readonly string[], { json }: JsonFlag): Promise<void> {
@@ -88,6 +118,7 @@ async function compareRuns(folders: readonly string[], { json }: JsonFlag): Prom
   const { differingValues, valueAt } = await import('../core/nested-values.ts');
   const { decisiveChoices } = await import('../train/run-folder.ts');
   const records = folders.map(readRunRecord);
+  throwIfDamaged(folders.join(', '), { records, unreadable: [] });
   const [first, ...others] = records.map(({ config }) => ({
     ...decisiveChoices(config),
     epochs: config.epochs,
@@ -146,11 +177,14 @@ async function cleanRuns(folder: string, { failed, checkpoints, yes }: CleanFlag
     throw usageError({ path: 'igc runs clean', rule: 'must be told what to remove', hint });
   }
   const { removable } = await import('../experiment/removable.ts');
-  const found = removable(await readRuns(folder), { failed, checkpoints });
-  if (found.length === 0) return printData('nothing to remove');
-  for (const { path: place, why } of found) {
+  const collection = await readRuns(folder);
+  const found = removable(collection.records, { failed, checkpoints });
+  if (found.length === 0) printData('nothing to remove');
+  for (const { path: place, why, run } of found) {
+    if (yes && isLocked(run)) continue; // begun again just now
     if (yes) rmSync(place, { recursive: true, force: true });
     printData(`${yes ? 'removed' : 'would remove'} ${shortPath(path.resolve(place))} (${why})`);
   }
-  if (!yes) printNews('nothing was removed; --yes removes it');
+  if (found.length > 0 && !yes) printNews('nothing was removed; --yes removes it');
+  throwIfDamaged(folder, collection);
 }

@@ -1,11 +1,11 @@
 /** `igc sweep`: a question of one's own as a grid or a list of choices, run as the paper's experiments are. */
-import path from 'node:path';
 import type { Command } from 'commander';
 import { usageError } from '../core/errors.ts';
 import { isRecord } from '../core/nested-values.ts';
 import {
   addExperimentOptions,
   type ExperimentFlags,
+  experimentFolder,
   nameExperiment,
   parseSeeds,
   runPlanned,
@@ -43,11 +43,11 @@ async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
   const { chooseConfig } = await import('./run-config.ts');
   const { planSweep } = await import('../experiment/plan-sweep.ts');
   const { overrides, flagOf } = await chooseConfig(command);
-  const { output = 'runs', name, ...base } = overrides;
+  const { output: _output, name: _name, ...base } = overrides;
   const grid: Record<string, readonly unknown[]> = {};
   for (const text of flags.grid ?? []) {
     const [key, values] = await readGrid(text);
-    grid[key] = values;
+    grid[key] = [...(grid[key] ?? []), ...values];
   }
   const list = flags.list === undefined ? undefined : await readList(flags.list);
   try {
@@ -59,7 +59,7 @@ async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
         ),
       );
     }
-    await runPlanned(path.join(output, name ?? 'sweep'), plan, flags);
+    await runPlanned(experimentFolder(overrides, 'sweep'), plan, flags);
   } catch (error) {
     throw nameFlagIn(error, flagOf);
   }

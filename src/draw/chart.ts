@@ -31,6 +31,8 @@ export interface ChartSeries {
 export interface ChartAxis {
   readonly label: string;
   readonly logarithmic?: boolean | undefined;
+  /** Ticks at whole numbers alone. */
+  readonly integers?: boolean | undefined;
 }
 
 export interface Chart {
@@ -120,10 +122,14 @@ function plotMarkup({ title, x, y, series, range }: Chart): string {
 }
 
 function axis(
-  { label, logarithmic = false }: ChartAxis,
+  { label, logarithmic = false, integers = false }: ChartAxis,
   values: readonly number[],
 ): Plot.ScaleOptions {
   const common = { label, labelAnchor: 'center', labelArrow: 'none' } as const;
+  if (integers) {
+    const tickFormat = (value: number) => (Number.isInteger(value) ? `${value}` : '');
+    return { ...common, nice: true, tickFormat };
+  }
   if (!logarithmic) return { ...common, nice: true };
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high / low) ** 0.08 * 1.02; // not up to powers of ten, which may lie far off

@@ -8,7 +8,7 @@ export interface RangeTestPicture {
     readonly loss: number;
     readonly smoothed: number;
   }[];
-  readonly suggestion: number;
+  readonly suggestion: number | null;
 }
 
 /** The loss over the rate, and the suggested rate. */
@@ -16,13 +16,25 @@ export function rangeTestSvg(what: string, { points, suggestion }: RangeTestPict
   const finite = points.filter(({ smoothed }) => Number.isFinite(smoothed));
   const first = finite[0]!.smoothed;
   const lowest = Math.min(...finite.map(({ smoothed }) => smoothed));
-  const highest = first + 0.5 * (first - lowest);
+  const highest = first + Math.max(0.5 * (first - lowest), 0.1 * Math.abs(first));
   const curve = (value: (point: (typeof points)[number]) => number) =>
     finite.map((point) => ({ x: point.learningRate, y: Math.min(highest, value(point)) }));
-  const suggested = finite.reduce((nearest, point) => {
-    const distance = (rate: number) => Math.abs(Math.log(rate / suggestion));
-    return distance(point.learningRate) < distance(nearest.learningRate) ? point : nearest;
-  });
+  const nearest = (rate: number) => {
+    const distance = (point: (typeof points)[number]) =>
+      Math.abs(Math.log(point.learningRate / rate));
+    return finite.reduce((a, b) => (distance(b) < distance(a) ? b : a));
+  };
+  const suggested =
+    suggestion === null
+      ? []
+      : [
+          {
+            name: `suggestion ${Number(suggestion.toPrecision(2))}`,
+            points: [{ x: suggestion, y: nearest(suggestion).smoothed }],
+            marks: 'dots' as const,
+            colour: 3,
+          },
+        ];
   return chartSvg({
     title: 'Learning-rate range test',
     subtitle: what,
@@ -32,12 +44,7 @@ export function rangeTestSvg(what: string, { points, suggestion }: RangeTestPict
     series: [
       { name: 'loss', points: curve(({ loss }) => loss), marks: 'line', colour: 4 },
       { name: 'smoothed', points: curve(({ smoothed }) => smoothed), marks: 'line', colour: 0 },
-      {
-        name: `suggestion ${Number(suggestion.toPrecision(2))}`,
-        points: [{ x: suggestion, y: suggested.smoothed }],
-        marks: 'dots',
-        colour: 3,
-      },
+      ...suggested,
     ],
   });
 }

@@ -7,15 +7,24 @@ import { jsonText, readJsonFile } from '../core/json-file.ts';
 import { confusionCsv, confusionSvg } from '../draw/confusion.ts';
 import type { RunEvaluation } from '../train/load.ts';
 
-const storedSchema = v.looseObject({
-  epoch: v.number(),
-  images: v.number(),
-  top1: v.number(),
-  topK: v.number(),
-  k: v.number(),
-  classes: v.array(v.string()),
-  confusion: v.array(v.array(v.number())),
-});
+const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const percent = v.pipe(v.number(), v.minValue(0), v.maxValue(100));
+const storedSchema = v.pipe(
+  v.looseObject({
+    epoch: natural,
+    images: natural,
+    top1: percent,
+    topK: percent,
+    k: natural,
+    classes: v.array(v.string()),
+    confusion: v.array(v.array(natural)),
+  }),
+  v.check(
+    ({ classes: { length }, confusion }) =>
+      confusion.length === length && confusion.every((row) => row.length === length),
+    'the confusion matrix must have a row and a column for each class',
+  ),
+);
 /** The parts of evaluation.json that reports use; accuracies in percent. */
 export type StoredEvaluation = v.InferOutput<typeof storedSchema>;
 

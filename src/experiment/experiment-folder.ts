@@ -2,7 +2,7 @@
  * The folder of an experiment: experiment.json, which lists its runs, and runs/<name>/ for each of them. Asking for more
  * runs adds them; nothing is taken out.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { makeFolder, replaceFile } from '../core/durable-files.ts';
@@ -10,6 +10,8 @@ import { complain, dataError, IgcError, usageError } from '../core/errors.ts';
 import { jsonText, readJsonFile } from '../core/json-file.ts';
 import { releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
 import { parseConfig } from '../train/config.ts';
+import { readFailure, writeFailure } from '../train/failure-file.ts';
+import { paperExperimentNames } from './paper-experiments.ts';
 import { type PlannedRun, type RunPlan, uniqueRuns } from './run-plan.ts';
 import { plannedRecord, type RunRecord } from './run-record.ts';
 
@@ -17,7 +19,10 @@ const formatVersion = 1;
 
 const planSchema = v.object({
   formatVersion: v.number(),
-  experiment: v.string(),
+  experiment: v.picklist(
+    [...paperExperimentNames, 'sweep'],
+    `must be one of ${paperExperimentNames.join(', ')}, sweep`,
+  ),
   varied: v.array(v.string()),
   evaluate: v.array(v.picklist(['test', 'train'])),
   runs: v.array(
@@ -53,10 +58,15 @@ export function addToExperiment(folder: string, plan: RunPlan): RunPlan {
   return all;
 }
 
+/** Whether a folder is an experiment's. */
+export function isExperiment(folder: string): boolean {
+  return existsSync(experimentFile(folder));
+}
+
 /** The runs of an experiment's folder; undefined where it is none. Throws a data error for a damaged one. */
 export function readExperiment(folder: string): RunPlan | undefined {
   const file = experimentFile(folder);
-  if (!existsSync(file)) return undefined;
+  if (!isExperiment(folder)) return undefined;
   const { formatVersion: version, ...plan } = readJsonFile(file, planSchema, 'must list runs');
   if (version > formatVersion) {
     const hint = 'it was written by a newer igcnet; update this one';
@@ -70,9 +80,39 @@ export function runFolderOf(folder: string, { name }: Pick<PlannedRun, 'name'>):
   return path.join(folder, 'runs', name);
 }
 
+/** What is known of a run of an experiment, whose failure may have come before it had a folder. */
+export function experimentRecord(folder: string, run: PlannedRun): RunRecord {
+  const record = plannedRecord(runFolderOf(folder, run), run);
+  const early = record.status === 'not run' ? readFailure(earlyFailureOf(folder, run)) : undefined;
+  return early === undefined ? record : { ...record, status: 'failed', failure: early };
+}
+
 /** What is known of every run of an experiment, in the order of its plan. */
 export function experimentRecords(folder: string, { runs }: RunPlan): readonly RunRecord[] {
-  return runs.map((run) => plannedRecord(runFolderOf(folder, run), run));
+  return runs.map((run) => experimentRecord(folder, run));
+}
+
+/** Keeps why a run failed: in its folder if it has one, else beside it. */
+export function noteRunFailure(folder: string, run: PlannedRun, message: string): void {
+  const own = runFolderOf(folder, run);
+  const hasBegun = existsSync(path.join(own, 'config.json'));
+  const place = hasBegun ? own : earlyFailureOf(folder, run);
+  makeFolder(place);
+  writeFailure(place, 'failure', message);
+}
+
+/** Forgets why a run failed before it had a folder. */
+export function forgetEarlyFailure(folder: string, run: PlannedRun): void {
+  rmSync(earlyFailureOf(folder, run), { recursive: true, force: true });
+}
+
+/** What the process of a run holds while it lives, folder or no folder. */
+export function runLockOf(folder: string, { name }: Pick<PlannedRun, 'name'>): string {
+  return path.join(folder, 'runs', `${name}.lock`);
+}
+
+function earlyFailureOf(folder: string, { name }: PlannedRun): string {
+  return path.join(folder, 'failures', name);
 }
 
 /** Keeps other processes from training the same experiment, whose folder is made, until it is called back. Throws a failure that names them. */

@@ -3,7 +3,7 @@ import { suggestName, usageError } from '../core/errors.ts';
 import { valueAt } from '../core/nested-values.ts';
 import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
 import { type PaperCell, paperExperiment } from './paper-experiments.ts';
-import { planRun, type RunPlan, scaleEpochs, uniqueRuns } from './run-plan.ts';
+import { mostRuns, planRun, type RunPlan, scaleEpochs, uniqueRuns } from './run-plan.ts';
 
 /** What of an experiment is wanted; everything where nothing is said. */
 export interface PaperRequest {
@@ -32,6 +32,14 @@ export function planPaper(name: string, request: PaperRequest = {}): RunPlan {
   checkNumbers(seeds, budget);
   checkOverrides(overrides);
   const chosen = chooseCells(cells, request);
+  const count = chosen.length * seeds.length;
+  if (count > mostRuns) {
+    throw usageError({
+      path: 'seeds',
+      rule: `must make at most ${mostRuns} runs`,
+      got: `${count}`,
+    });
+  }
   const runs = chosen.flatMap((cell) =>
     seeds.map((seed) => planRun(scaleEpochs(cellConfig(cell, overrides, seed), budget))),
   );
@@ -121,7 +129,7 @@ function checkNumbers(seeds: readonly number[], budget: number): void {
     const got = JSON.stringify(seeds);
     throw usageError({ path: 'seeds', rule: 'must be some whole numbers from 0', got });
   }
-  if (Number.isFinite(budget) && budget > 0) return;
-  const rule = "must be a share of the paper's epochs above 0";
+  if (budget > 0 && budget <= 100) return;
+  const rule = "must be a share of the paper's epochs above 0 and at most 100";
   throw usageError({ path: 'budget', rule, got: `${budget}`, hint: '0.1 is a tenth of them' });
 }

@@ -2,7 +2,7 @@
 import { usageError } from '../core/errors.ts';
 import { setPath } from '../core/nested-values.ts';
 import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
-import { planRun, type RunPlan, uniqueRuns } from './run-plan.ts';
+import { mostRuns, planRun, type RunPlan, uniqueRuns } from './run-plan.ts';
 
 /** What to vary around `base`: every choice of `list` with every combination of the `grid`, for every seed. */
 export interface SweepRequest {
@@ -14,8 +14,6 @@ export interface SweepRequest {
   /** Default: seed 0 alone. */
   readonly seeds?: readonly number[] | undefined;
 }
-
-const mostRuns = 10_000;
 
 /**
  * The runs of a sweep, all seeds of a setting one after the other.
@@ -32,6 +30,7 @@ export function planSweep({
   const keys = Object.keys(grid);
   const empty = keys.find((key) => grid[key]!.length === 0);
   if (empty !== undefined) throw usageError({ path: empty, rule: 'must have values to try' });
+  checkKeys(keys, list);
   const count = keys.reduce(
     (product, key) => product * grid[key]!.length,
     list.length * seeds.length,
@@ -58,6 +57,24 @@ export function planSweep({
   );
   const varied = [...new Set([...list.flatMap((one) => Object.keys(one)), ...keys])];
   return { experiment: 'sweep', varied, evaluate: ['test'], runs: uniqueRuns(runs) };
+}
+
+/** Keys that change no result: runs that differ in nothing else are one run. */
+const idle = ['threads', 'kernels', 'output', 'name', 'checkpointEvery', 'checkpointSteps'];
+
+function checkKeys(
+  keys: readonly string[],
+  list: readonly Readonly<Record<string, unknown>>[],
+): void {
+  const listed = new Set(list.flatMap((one) => Object.keys(one)));
+  const wrong = [...keys, ...listed].find((key) => idle.includes(key));
+  if (wrong !== undefined) {
+    const hint = 'it changes no result; give it as a flag for all of them';
+    throw usageError({ path: wrong, rule: 'cannot be varied', hint });
+  }
+  const both = keys.find((key) => listed.has(key));
+  if (both === undefined) return;
+  throw usageError({ path: both, rule: 'must be in the grid or in the list, not in both' });
 }
 
 function resolveSetting(

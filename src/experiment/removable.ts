@@ -1,40 +1,46 @@
 /** What of runs can be cleared away: nothing that is being trained, and nothing of a result but what only resuming needs. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { checkpointFiles, checkpointFolder } from '../train/checkpoint.ts';
+import { checkpointFiles, checkpointFolder, findCheckpoint } from '../train/checkpoint.ts';
 import type { RunRecord } from './run-record.ts';
 
 export interface Removable {
   /** A file or a folder. */
   readonly path: string;
   readonly why: string;
+  /** The run's folder. */
+  readonly run: string;
 }
 
-/** `failed`: folders of runs without a result that would not get one; `checkpoints`: what finished runs need only to go on. */
+/** `failed`: folders of runs that cannot go on; `checkpoints`: what finished runs need only to go on. */
 export function removable(
   records: readonly RunRecord[],
-  {
-    failed = false,
-    checkpoints = false,
-  }: { readonly failed?: boolean | undefined; readonly checkpoints?: boolean | undefined },
+  of: { readonly failed?: boolean | undefined; readonly checkpoints?: boolean | undefined },
 ): readonly Removable[] {
-  return records.flatMap((record): readonly Removable[] => {
-    const { folder, status } = record;
+  const { failed = false, checkpoints = false } = of;
+  return records.flatMap(({ folder, status }): readonly Removable[] => {
     if (status === 'finished') return checkpoints ? spareCheckpoints(folder) : [];
-    const isLost = status === 'diverged' || status === 'failed';
-    const isBare = status === 'unfinished' && record.epochs === 0;
-    return failed && (isLost || isBare)
-      ? [{ path: folder, why: isBare ? 'no epoch was finished' : status }]
-      : [];
+    const why = failed && existsSync(folder) ? whyLost(folder, status) : undefined;
+    return why === undefined ? [] : [{ path: folder, why, run: folder }];
   });
 }
 
-function spareCheckpoints(folder: string): readonly Removable[] {
+/** A run that failed, or was stopped, goes on from its last checkpoint; a diverged one would diverge again. */
+function whyLost(folder: string, status: RunRecord['status']): string | undefined {
+  if (status === 'diverged') return status;
+  if (status !== 'failed' && status !== 'unfinished') return undefined;
+  return findCheckpoint(folder, 'last') === undefined
+    ? `${status}, without a checkpoint`
+    : undefined;
+}
+
+function spareCheckpoints(run: string): readonly Removable[] {
   const spare = [
-    { path: checkpointFolder(folder, 'best'), why: 'the best epoch’s network, not the result' },
+    { path: checkpointFolder(run, 'best'), why: 'the best epoch’s network, not the result', run },
     {
-      path: path.join(checkpointFolder(folder, 'last'), checkpointFiles.optimizer),
+      path: path.join(checkpointFolder(run, 'last'), checkpointFiles.optimizer),
       why: 'needed only to go on',
+      run,
     },
   ];
   return spare.filter(({ path: place }) => existsSync(place));

@@ -1,13 +1,12 @@
 /** The pictures of a report: learning curves, accuracy against cost, figure 3, confusion matrices. */
 
-import { differingValues, valueAt } from '../core/nested-values.ts';
 import { type ChartPoint, type ChartSeries, chartSvg } from '../draw/chart.ts';
 import { confusionSvg } from '../draw/confusion.ts';
 import type { MetricsRow } from '../train/events.ts';
-import { decisiveChoices } from '../train/run-folder.ts';
 import type { PaperRow, PaperSection, Report } from './report.ts';
 import { dataName } from './report-tables.ts';
-import type { Setting } from './settings.ts';
+import { lastEvaluation } from './run-record.ts';
+import { choicesText, epochsText, type Setting } from './settings.ts';
 
 /** A picture, and where it belongs: the name of an experiment, `others`, or `confusion`. */
 export interface ReportFigure {
@@ -62,12 +61,20 @@ function costFigures({ experiment, rows }: PaperSection): readonly ReportFigure[
 
 function costSeries(rows: readonly PaperRow[], key: 'params' | 'macs'): readonly ChartSeries[] {
   const nets = [...new Set(rows.map(({ cell }) => cell.net))];
-  const trained = rows.flatMap(({ cell, setting }) =>
+  const trained = rows.flatMap(({ cell, setting, deviations }) =>
     setting?.last && setting.cost
-      ? [{ cell, setting, last: setting.last, cost: setting.cost }]
+      ? [
+          {
+            cell,
+            setting,
+            last: setting.last,
+            cost: setting.cost,
+            way: wayText(setting, deviations),
+          },
+        ]
       : [],
   );
-  const ours = groupBy(trained, ({ setting }) => `${setting.net}, ${setting.epochs} epochs`).map(
+  const ours = groupBy(trained, ({ setting, way }) => `${setting.net}, ${way}`).map(
     ([name, some]): ChartSeries => ({
       name,
       colour: nets.indexOf(some[0]!.setting.net),
@@ -92,10 +99,16 @@ function costSeries(rows: readonly PaperRow[], key: 'params' | 'macs'): readonly
   return [...ours, ...theirs.filter(({ points }) => points.length > 0)];
 }
 
+/** How a cell was trained, where that may differ: `40 epochs, otherwise: ema is …`. */
+function wayText({ epochs }: Setting, deviations: readonly string[]): string {
+  const otherwise = deviations.length > 0 ? `, ${deviations.join(', ')}` : '';
+  return `${epochs} epochs${otherwise}`;
+}
+
 /** @source paper figure 3: accuracy over L, (a) for case i and (b) for case ii */
 function figure3({ experiment, rows }: PaperSection): readonly ReportFigure[] {
-  const trained = rows.flatMap(({ cell, setting }) =>
-    setting?.last ? [{ cell, setting, last: setting.last }] : [],
+  const trained = rows.flatMap(({ cell, setting, deviations }) =>
+    setting?.last ? [{ cell, setting, last: setting.last, way: wayText(setting, deviations) }] : [],
   );
   if (trained.length === 0) return [];
   const place = experiment.name;
@@ -112,7 +125,7 @@ function figure3({ experiment, rows }: PaperSection): readonly ReportFigure[] {
           };
         }),
       );
-    const ours = groupBy(some, ({ setting }) => `${setting.epochs} epochs`).map(
+    const ours = groupBy(some, ({ way }) => way).map(
       ([name, of]): ChartSeries => ({ name, points: pointsOf(of), colour: 0 }),
     );
     const quoted = rows.flatMap(({ cell }): ChartPoint[] => {
@@ -157,8 +170,8 @@ function curveFigures(place: string, settings: readonly Setting[]): readonly Rep
       const more = left > 0 ? `; ${left} settings are left out` : '';
       const svg = chartSvg({
         title,
-        subtitle: `${of}, means over seeds${more}`,
-        x: { label: 'epoch' },
+        subtitle: `${of}, means over finished runs${more}`,
+        x: { label: 'epoch', integers: true },
         y: { label: `${label}, percent` },
         range: visibleRange(series),
         series,
@@ -171,7 +184,10 @@ function curveFigures(place: string, settings: readonly Setting[]): readonly Rep
 type Measure = 'testAccuracy' | 'trainAccuracy';
 
 function curve({ records }: Setting, key: Measure, name: string, colour: number): ChartSeries {
-  const rows = records.flatMap((record) => record.rows);
+  // A mean over other seeds from epoch to epoch would jump: of the finished runs, or of the one that came furthest.
+  const finished = records.filter(({ status }) => status === 'finished');
+  const [furthest] = [...records].sort((a, b) => b.rows.length - a.rows.length);
+  const rows = (finished.length > 0 ? finished : [furthest!]).flatMap((record) => record.rows);
   const points = groupBy(rows, ({ epoch }: MetricsRow) => `${epoch}`).flatMap(([epoch, some]) => {
     const values = some.flatMap((row) => row[key] ?? []);
     if (values.length === 0) return [];
@@ -180,21 +196,10 @@ function curve({ records }: Setting, key: Measure, name: string, colour: number)
   return { name, points: byX(points), marks: 'line', colour };
 }
 
-/** The network, and where that does not tell it from the others the choices that do. */
+/** The network, and what tells the setting from others of it. */
 function nameAmong(setting: Setting, all: readonly Setting[]): string {
-  const alike = all.filter(({ net }) => net === setting.net);
-  const keys = new Set(
-    alike.flatMap((other) =>
-      [...differingValues(decisiveChoices(setting.config), decisiveChoices(other.config))]
-        .map(([key]) => key)
-        .filter((key) => key !== 'seed'),
-    ),
-  );
-  const values = [...keys].map((key) => {
-    const value = valueAt(setting.config, key);
-    return `${key.split('.').at(-1)} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
-  });
-  return [setting.net, ...values].join(', ');
+  const choices = choicesText(setting, all);
+  return choices === '' ? setting.net : `${setting.net}, ${choices}`;
 }
 
 /** Without the first epochs' low values, which would press the rest together. */
@@ -204,29 +209,28 @@ function visibleRange(series: readonly ChartSeries[]): readonly [number, number]
   return [Math.floor(low), Math.min(100, Math.ceil(values.at(-1) ?? 100))];
 }
 
-/** The sums over a setting's runs. */
+/** The sums over a setting's finished runs. */
 function confusionFigures(settings: readonly Setting[]): readonly ReportFigure[] {
-  return settings.flatMap(({ net, depth, data, epochs, records }): ReportFigure[] => {
-    const kept = records.flatMap(({ evaluations }) => evaluations.test ?? []);
+  const names = new Map<string, number>();
+  return settings.flatMap((setting): ReportFigure[] => {
+    const { depth, data, net, records } = setting;
+    const kept = records.flatMap((record) => lastEvaluation(record, 'test') ?? []);
     const [first] = kept;
     if (first === undefined) return [];
     const { classes } = first;
     const counts = classes.map((_, i) =>
       classes.map((__, j) => kept.reduce((sum, { confusion }) => sum + confusion[i]![j]!, 0)),
     );
-    const title = `${net} D=${depth} on ${dataName(data)}`;
+    const title = `${nameAmong(setting, settings)}, D=${depth} on ${dataName(data)}`;
     const runs = kept.length === 1 ? 'one run' : `${kept.length} runs`;
-    const subtitle = `test images of ${runs} after ${epochs} epochs`;
-    const name = `confusion-${net}-D${depth}-${data}-${epochs}epochs`.replaceAll(/[^\w.+-]/g, '_');
-    const caption = `${title}, ${epochs} epochs`;
-    return [
-      {
-        place: 'confusion',
-        name,
-        caption,
-        svg: confusionSvg({ classes, counts, title, subtitle }),
-      },
-    ];
+    const epochs = `${epochsText(setting)} epochs`;
+    const subtitle = `test images of ${runs} after ${epochs}`;
+    const base = `confusion-${net}-D${depth}-${data}-${setting.epochs}epochs`;
+    const known = (names.get(base) ?? 0) + 1;
+    names.set(base, known);
+    const name = `${base}${known > 1 ? `-${known}` : ''}`.replaceAll(/[^\w.+-]/g, '_');
+    const svg = confusionSvg({ classes, counts, title, subtitle });
+    return [{ place: 'confusion', name, caption: `${title}, ${epochs}`, svg }];
   });
 }
 

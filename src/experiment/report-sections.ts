@@ -28,14 +28,14 @@ export interface ReportSection {
 /** What the words of the tables mean; said once at the beginning. */
 const legend =
   'The result of a run is its last epoch’s test accuracy, in percent; ± is the deviation over seeds (n − 1). The best epoch is shown ' +
-  'apart and is no result: unless “validation” is said, it was chosen on test images. Not run means that nobody has trained it here.';
+  'apart and is no result: unless “validation” is said, it was chosen on test images. “Not run” means that nobody has trained it here, “no result” that its runs have not finished.';
 
 /** All sections of a report. */
 export function reportSections(
   report: Report,
   figures: readonly ReportFigure[],
 ): readonly ReportSection[] {
-  const { paper, others, deviations, records, varied } = report;
+  const { paper, others, deviations, records, varied, unreadable } = report;
   const pictures = (place: string) =>
     figures
       .filter((figure) => figure.place === place)
@@ -49,6 +49,9 @@ export function reportSections(
     ...(others.length > 0 ? [settingsPart(others, varied, pictures('others'))] : []),
     ...(deviations.length > 0
       ? [{ title: 'Deviations from the protocol', parts: [list(deviations)] }]
+      : []),
+    ...(unreadable.length > 0
+      ? [{ title: 'Left out, since they cannot be read', parts: [list(unreadable)] }]
       : []),
     { title: 'Confusion matrices', parts: pictures('confusion') },
     { title: 'Runs', parts: [table(runTable(records))] },

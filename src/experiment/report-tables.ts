@@ -3,7 +3,7 @@ import { valueAt } from '../core/nested-values.ts';
 import type { Comparison } from './comparison.ts';
 import type { PaperRow, PaperSection } from './report.ts';
 import type { RunRecord } from './run-record.ts';
-import { type Setting, unfinishedText } from './settings.ts';
+import { choicesText, epochsText, type Setting, unfinishedText } from './settings.ts';
 import type { Sample } from './statistics.ts';
 
 /** A table; cells are plain text. */
@@ -18,46 +18,59 @@ export interface ReportTable {
 
 const none = '–';
 
+/** One row for each way in which a cell was trained; ways that differ in more than their epochs say so. */
 export function paperTable({ experiment, rows }: PaperSection): ReportTable {
   const isError = experiment.shows === 'error';
   const hasGroups = rows.some(({ cell }) => cell.group !== undefined);
+  const hasChoices = rows.some(({ deviations }) => deviations.length > 0);
   const what = isError ? 'error' : 'accuracy';
   const heads = ['data', ...(hasGroups ? ['case'] : []), 'D', 'network', `paper, ${what}`];
-  const ours = [`ours, ${what}`, 'difference', 'n', 'seeds', 'epochs', 'best epoch', 'other runs'];
+  const ours = [
+    `ours, ${what}`,
+    'difference',
+    ...resultHeads,
+    ...(hasChoices ? ['otherwise'] : []),
+  ];
   const shown = (percent: number) => (isError ? 100 - percent : percent);
   return {
     heads: [...heads, ...ours],
-    right: [heads.length, heads.length + 1, heads.length + 2, heads.length + 4],
-    strong: strongRows(rows.map(({ setting }) => setting)),
-    rows: rows.map(({ cell, setting }) => {
+    right: [0, 1, 2, 4].map((i) => heads.length + i),
+    strong: begunRows(rows.map(({ setting }) => setting)),
+    rows: rows.map(({ cell, setting, deviations }) => {
       const { data, group = '', depth, net, printed } = cell;
       const place = [dataName(data), ...(hasGroups ? [group] : []), `${depth}`, net];
       const paper =
         printed === null ? 'plotted' : meanText({ ...printed, accuracy: shown(printed.accuracy) });
-      if (setting === undefined)
-        return [...place, paper, 'not run', ...new Array<string>(6).fill('')];
-      const { last } = setting;
+      const last = setting?.last;
       const difference =
         last && printed ? signed(shown(last.mean) - shown(printed.accuracy)) : none;
       return [
         ...place,
         paper,
-        last ? sampleText({ ...last, mean: shown(last.mean) }) : 'not run',
+        resultText(setting, shown),
         last ? difference : '',
-        ...resultCells(setting, shown),
+        ...(setting ? resultCells(setting, shown) : resultHeads.map(() => '')),
+        ...(hasChoices ? [deviations.join('; ')] : []),
       ];
     }),
   };
 }
 
-/** n, seeds, epochs, best epoch, other runs. */
+/** The mean and deviation; or why there is none. */
+function resultText(setting: Setting | undefined, shown = (percent: number) => percent): string {
+  if (setting?.last) return sampleText({ ...setting.last, mean: shown(setting.last.mean) });
+  return setting && hasBegun(setting) ? 'no result' : 'not run';
+}
+
+const resultHeads = ['n', 'seeds', 'epochs', 'best epoch', 'other runs'];
+
 function resultCells(setting: Setting, shown = (percent: number) => percent): readonly string[] {
-  const { last, best, seeds, epochs, bestChosenOn } = setting;
+  const { last, best, seeds, bestChosenOn } = setting;
   const on = bestChosenOn === 'validation' ? ' (validation)' : '';
   return [
     last ? `${last.n}` : '0',
     seeds.join(', '),
-    `${epochs}`,
+    epochsText(setting),
     best ? sampleText({ ...best, mean: shown(best.mean) }) + on : '',
     unfinishedText(setting),
   ];
@@ -67,36 +80,25 @@ function resultCells(setting: Setting, shown = (percent: number) => percent): re
 export function imagenetTable(rows: readonly PaperRow[]): ReportTable {
   const error = (percent: number | undefined) =>
     percent === undefined ? none : two(100 - percent);
+  const sample = (of: Sample | undefined) =>
+    of === undefined ? none : sampleText({ ...of, mean: 100 - of.mean });
   const kinds = ['training top-1', 'training top-5', 'testing top-1', 'testing top-5'];
+  const pairs = kinds.flatMap((kind) => [`${kind}, paper`, 'ours']);
   return {
-    heads: [
-      'network',
-      ...kinds.flatMap((kind) => [`${kind}, paper`, 'ours']),
-      'n',
-      'epochs',
-      'other runs',
-    ],
-    right: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-    strong: strongRows(rows.map(({ setting }) => setting)),
+    heads: ['network', ...pairs, 'difference, testing top-1', ...resultHeads],
+    right: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12],
+    strong: begunRows(rows.map(({ setting }) => setting)),
     rows: rows.map(({ cell, setting }) => {
       const { printed, row } = cell;
-      const { training, top5, last, epochs } = setting ?? {};
-      const pairs = [
-        [printed?.training?.top1, training?.top1.mean],
-        [printed?.training?.top5, training?.top5.mean],
-        [printed?.accuracy, last?.mean],
-        [printed?.top5, top5?.mean],
-      ];
-      const figures = pairs.flatMap(([theirs, ours]) => [
-        error(theirs),
-        last === undefined ? 'not run' : error(ours),
-      ]);
+      const { training, top5, last } = setting ?? {};
+      const none5 = last === undefined ? resultText(setting) : undefined;
       return [
-        row,
-        ...figures,
-        `${last?.n ?? 0}`,
-        `${epochs ?? ''}`,
-        setting ? unfinishedText(setting) : '',
+        ...[row, error(printed?.training?.top1), none5 ?? sample(training?.top1)],
+        ...[error(printed?.training?.top5), none5 ?? sample(training?.top5)],
+        ...[error(printed?.accuracy), none5 ?? sample(last)],
+        ...[error(printed?.top5), none5 ?? sample(top5)],
+        last && printed ? signed(printed.accuracy - last.mean) : '',
+        ...(setting ? resultCells(setting, (percent) => 100 - percent) : resultHeads.map(() => '')),
       ];
     }),
   };
@@ -136,7 +138,10 @@ export function comparisonTable(comparisons: readonly Comparison[]): ReportTable
   };
 }
 
-/** By validation accuracy, the best first, where images were held out; else as they come. */
+/**
+ * By validation accuracy, the best first, where images were held out; else as they come. The keys that a sweep varied have
+ * columns; without one, a column has what tells settings of one network apart.
+ */
 export function settingsTable(all: readonly Setting[], varied: readonly string[]): ReportTable {
   const hasValidation = all.some(({ validation }) => validation !== undefined);
   const mean = ({ validation }: Setting) => validation?.mean ?? Number.NEGATIVE_INFINITY;
@@ -144,25 +149,26 @@ export function settingsTable(all: readonly Setting[], varied: readonly string[]
   const own = varied.filter(
     (key) => !['net', 'depth', 'data.name', 'epochs', 'seed'].includes(key),
   );
+  const choices = settings.map((setting) => choicesText(setting, all));
+  const hasChoices = varied.length === 0 && choices.some((text) => text !== '');
   const heads = [
-    'network',
-    'D',
-    'data',
-    ...own,
+    ...['network', 'D', 'data', ...own],
+    ...(hasChoices ? ['choices'] : []),
     ...(hasValidation ? ['validation'] : []),
     'test accuracy',
   ];
   return {
-    heads: [...heads, 'n', 'seeds', 'epochs', 'best epoch', 'other runs'],
+    heads: [...heads, ...resultHeads],
     right: [1, heads.length - 1, heads.length, heads.length + 2],
-    strong: strongRows(settings),
-    rows: settings.map((setting) => {
-      const { net, depth, data, last, validation, config } = setting;
+    strong: begunRows(settings),
+    rows: settings.map((setting, i) => {
+      const { net, depth, data, validation, config } = setting;
       return [
         ...[net, `${depth}`, dataName(data)],
         ...own.map((key) => plainText(valueAt(config, key))),
+        ...(hasChoices ? [choices[i]!] : []),
         ...(hasValidation ? [validation ? sampleText(validation) : none] : []),
-        last ? sampleText(last) : 'not run',
+        resultText(setting),
         ...resultCells(setting),
       ];
     }),
@@ -244,7 +250,10 @@ function plainText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function strongRows(settings: readonly (Setting | undefined)[]): ReadonlySet<number> {
-  const hasBegun = ({ records }: Setting) => records.some(({ status }) => status !== 'not run');
+function begunRows(settings: readonly (Setting | undefined)[]): ReadonlySet<number> {
   return new Set(settings.flatMap((setting, i) => (setting && hasBegun(setting) ? [i] : [])));
+}
+
+function hasBegun({ records }: Setting): boolean {
+  return records.some(({ status }) => status !== 'not run');
 }

@@ -12,14 +12,15 @@ import {
   type PaperResult,
 } from './comparison.ts';
 import { choiceDeviations, listDeviations } from './deviations.ts';
-import { experimentRecords, readExperiment } from './experiment-folder.ts';
+import { isExperiment, readExperiment } from './experiment-folder.ts';
 import {
   type PaperCell,
   type PaperExperiment,
   paperExperiment,
   paperExperimentNames,
 } from './paper-experiments.ts';
-import { findRunFolders, type RunRecord, readRunRecord } from './run-record.ts';
+import { collectRuns } from './run-collection.ts';
+import type { RunRecord } from './run-record.ts';
 import { groupSettings, paperCellOf, type Setting } from './settings.ts';
 
 /** A cell of the paper, and what of ours belongs there; undefined where nothing was planned. */
@@ -49,6 +50,8 @@ export interface Report {
   readonly varied: readonly string[];
   readonly deviations: readonly string[];
   readonly records: readonly RunRecord[];
+  /** Why folders that look like runs were left out. */
+  readonly unreadable: readonly string[];
 }
 
 /**
@@ -58,19 +61,14 @@ export interface Report {
  * @example (await makeReport('runs/table4')).paper[0]?.orders
  */
 export function makeReport(folder: string, now: Date = new Date()): Report {
-  const plan = readExperiment(folder);
-  const records =
-    plan === undefined
-      ? findRunFolders(folder).map(readRunRecord)
-      : experimentRecords(folder, plan);
+  const { records, unreadable } = collectRuns(folder);
   if (records.length === 0) {
-    throw dataError({ path: folder, rule: 'must hold runs or an experiment', got: 'neither' });
+    const got = unreadable.length > 0 ? `damaged ones: ${unreadable[0]}` : 'none';
+    throw dataError({ path: folder, rule: 'must hold runs or an experiment', got });
   }
+  const plan = isExperiment(folder) ? readExperiment(folder) : undefined;
   const settings = groupSettings(records);
-  const results = settings.flatMap((setting): PaperResult[] => {
-    const cell = paperCellOf(setting);
-    return cell === undefined ? [] : [{ cell, setting }];
-  });
+  const results = settings.flatMap((setting) => paperResult(setting, plan?.experiment));
   const known = new Set(results.map(({ setting }) => setting));
   const paper = paperExperimentNames.flatMap((name) => paperSection(name, results));
   const trained = results.filter(({ setting }) => setting.last !== undefined);
@@ -82,7 +80,20 @@ export function makeReport(folder: string, now: Date = new Date()): Report {
     varied: plan?.varied ?? [],
     deviations: trained.length === 0 ? [] : listDeviations(trained),
     records,
+    unreadable,
   };
+}
+
+/**
+ * The cell of the paper that a setting is a result for. In an experiment of the paper whatever it chose otherwise; among
+ * loose runs only what follows the paper but for the number of epochs; in a sweep nothing, whose question is its own.
+ */
+function paperResult(setting: Setting, experiment: string | undefined): readonly PaperResult[] {
+  const cell = experiment === 'sweep' ? undefined : paperCellOf(setting);
+  if (cell === undefined) return [];
+  const result = { cell, setting };
+  const isLoose = experiment === undefined;
+  return isLoose && choiceDeviations(result).length > 0 ? [] : [result];
 }
 
 /** All cells of the data sets of which something was planned; one row for each way in which a cell was trained. */

@@ -2,23 +2,27 @@
  * Runs an experiment: what is not done of its runs, one after another or several at a time, each in a process of its own.
  * What is done is skipped, what was begun goes on, what failed is tried again, and what diverged stays: it would again.
  */
-import { existsSync } from 'node:fs';
 import os from 'node:os';
 import { makeFolder } from '../core/durable-files.ts';
 import { complain, IgcError, usageError } from '../core/errors.ts';
+import { processLockHolder } from '../core/process-lock.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import type { TrainEvent } from '../train/events.ts';
-import { writeFailure } from '../train/failure-file.ts';
 import {
   addToExperiment,
+  experimentRecord,
   experimentRecords,
+  forgetEarlyFailure,
   lockExperiment,
+  noteRunFailure,
   runFolderOf,
+  runLockOf,
 } from './experiment-folder.ts';
+import type { RunTask } from './run-messages.ts';
 import type { PlannedRun, RunPlan } from './run-plan.ts';
 import { type RunEnd, type RunProcess, startRunProcess } from './run-process.ts';
-import { isComplete, plannedRecord, type RunRecord } from './run-record.ts';
+import { isComplete, type RunRecord } from './run-record.ts';
 
 /** How an experiment is run. */
 export interface ExperimentOptions {
@@ -32,6 +36,8 @@ export interface ExperimentOptions {
 export type ExperimentEvent =
   | { readonly kind: 'plan'; readonly runs: number; readonly todo: number }
   | { readonly kind: 'begin'; readonly run: PlannedRun; readonly place: Place }
+  /** A process of before, whose experiment was killed, still trains the run; it will have saved and ended soon. */
+  | { readonly kind: 'wait'; readonly run: PlannedRun; readonly pid: number }
   | { readonly kind: 'train'; readonly run: PlannedRun; readonly event: TrainEvent }
   | {
       readonly kind: 'end';
@@ -47,10 +53,13 @@ export interface Place {
   readonly of: number;
 }
 
-/** How many of an experiment's runs ended how. */
+/** What became of an experiment. */
 export interface ExperimentResult {
   readonly folder: string;
+  /** Of all its runs. */
   readonly records: readonly RunRecord[];
+  /** Runs that should have been done and are not: neither finished (and evaluated) nor diverged. */
+  readonly undone: readonly { readonly run: PlannedRun; readonly message: string }[];
 }
 
 /**
@@ -78,39 +87,62 @@ export async function* runExperiment(
     const whole = addToExperiment(folder, plan);
     const left = todo();
     yield { kind: 'plan', runs: plan.runs.length, todo: left.length };
-    yield* runAll(folder, plan, left, { jobs, signal });
-    if (signal?.aborted) throw stoppedError(folder, plan);
-    return { folder, records: experimentRecords(folder, whole) };
+    const messages = yield* runAll(folder, plan, left, { jobs, signal });
+    const undone = todo();
+    if (signal?.aborted && undone.length > 0) throw stoppedError(folder, plan, undone.length);
+    return {
+      folder,
+      records: experimentRecords(folder, whole),
+      undone: undone.map((run) => ({ run, message: messages.get(run.id) ?? 'it did not end' })),
+    };
   } finally {
     release();
   }
 }
 
+/** Gives the reasons of the runs that failed, by their ids. */
 async function* runAll(
   folder: string,
-  { evaluate }: RunPlan,
+  plan: RunPlan,
   left: readonly PlannedRun[],
   { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal | undefined },
-): AsyncGenerator<ExperimentEvent> {
+): AsyncGenerator<ExperimentEvent, ReadonlyMap<string, string>> {
   const events = eventQueue<ExperimentEvent>();
-  const active = new Set<RunProcess>();
+  const messages = new Map<string, string>();
+  const processes = new Set<RunProcess>();
+  const active = new Set<Promise<void>>();
   const stopAll = () => {
-    for (const process of active) process.stop();
+    for (const process of processes) process.stop();
   };
   signal?.addEventListener('abort', stopAll);
+  const runOne = async (run: PlannedRun): Promise<RunEnd> => {
+    const isFree = await awaitOrphan(folder, run, signal, (pid) => {
+      events.put({ kind: 'wait', run, pid });
+    });
+    if (!isFree) return { kind: 'stopped' };
+    forgetEarlyFailure(folder, run);
+    const task = taskOf(folder, run, plan, Math.min(jobs, left.length));
+    const running = startRunProcess(task, (event) => events.put({ kind: 'train', run, event }));
+    processes.add(running);
+    if (signal?.aborted) running.stop();
+    const end = await running.ended;
+    processes.delete(running);
+    return end;
+  };
   const begin = (run: PlannedRun, index: number) => {
     const place = { index: index + 1, of: left.length };
-    const config = shareCores(run.config, folder, Math.min(jobs, left.length));
-    const into = runFolderOf(folder, run);
-    const task = { kind: 'task', folder: into, config, evaluate, command: process.argv } as const;
     events.put({ kind: 'begin', run, place });
-    const running = startRunProcess(task, (event) => events.put({ kind: 'train', run, event }));
-    active.add(running);
-    void running.ended.then((end) => {
-      active.delete(running);
-      if (end.kind === 'failed') noteFailed(into, end.message);
-      events.put({ kind: 'end', run, place, end, record: plannedRecord(into, run) });
-    });
+    const done = runOne(run)
+      .catch((error: Error): RunEnd => ({ kind: 'failed', message: error.message }))
+      .then((end) => {
+        active.delete(done);
+        if (end.kind === 'failed') {
+          messages.set(run.id, end.message);
+          noteFailed(folder, run, end.message);
+        }
+        events.put({ kind: 'end', run, place, end, record: experimentRecord(folder, run) });
+      });
+    active.add(done);
   };
   try {
     let next = 0;
@@ -119,16 +151,47 @@ async function* runAll(
         begin(left[next]!, next++);
       yield await events.take();
     }
+    return messages;
   } finally {
     signal?.removeEventListener('abort', stopAll);
     stopAll();
-    await Promise.all([...active].map(({ ended }) => ended));
+    await Promise.all(active);
   }
+}
+
+function taskOf(folder: string, run: PlannedRun, { evaluate }: RunPlan, jobs: number): RunTask {
+  return {
+    kind: 'task',
+    folder: runFolderOf(folder, run),
+    lock: runLockOf(folder, run),
+    config: shareCores(run.config, folder, jobs),
+    evaluate,
+    command: process.argv,
+  };
+}
+
+const pollMs = 200;
+
+/** Waits until no process of before trains the run; false when stopped before. */
+async function awaitOrphan(
+  folder: string,
+  run: PlannedRun,
+  signal: AbortSignal | undefined,
+  onWait: (pid: number) => void,
+): Promise<boolean> {
+  makeFolder(runsFolder(folder));
+  for (let waited = false; !signal?.aborted; waited = true) {
+    const pid = processLockHolder(runLockOf(folder, run));
+    if (pid === undefined) return true;
+    if (!waited) onWait(pid);
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+  return false;
 }
 
 /** Is there anything to do for a run? A diverged one would diverge again. */
 function isLeft(folder: string, run: PlannedRun, { evaluate }: RunPlan): boolean {
-  const record = plannedRecord(runFolderOf(folder, run), run);
+  const record = experimentRecord(folder, run);
   return record.status !== 'diverged' && !isComplete(record, evaluate);
 }
 
@@ -150,21 +213,20 @@ function runsFolder(folder: string): string {
   return runFolderOf(folder, { name: '' });
 }
 
-/** Keeps the reason with the run, which may not even have a folder. */
-function noteFailed(folder: string, message: string): void {
+/** Keeps the reason with the run, unless it has its result and only an evaluation failed. */
+function noteFailed(folder: string, run: PlannedRun, message: string): void {
+  if (experimentRecord(folder, run).status === 'finished') return;
   try {
-    if (!existsSync(folder)) makeFolder(folder);
-    writeFailure(folder, 'failure', message);
+    noteRunFailure(folder, run, message);
   } catch {
     // Then only the event tells.
   }
 }
 
-function stoppedError(folder: string, plan: RunPlan): Error {
-  const done = plan.runs.filter((run) => !isLeft(folder, run, plan)).length;
+function stoppedError(folder: string, { runs }: RunPlan, undone: number): Error {
   const message = complain({
     path: folder,
-    rule: `stopped with ${done} of ${plan.runs.length} runs done`,
+    rule: `stopped with ${runs.length - undone} of ${runs.length} runs done`,
     hint: 'the same command goes on',
   });
   return new IgcError('interrupted', message);

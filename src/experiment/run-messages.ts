@@ -7,6 +7,8 @@ import type { PlainError } from '../train/trainer-messages.ts';
 export interface RunTask {
   readonly kind: 'task';
   readonly folder: string;
+  /** A file that the process holds while it lives; its folder exists. */
+  readonly lock: string;
   readonly config: RunConfig;
   readonly evaluate: readonly ('test' | 'train')[];
   /** Of the whole experiment, for env.json. */

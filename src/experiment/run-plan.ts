@@ -3,6 +3,7 @@
  * folder. Equal configurations are one run, whatever asked for them.
  */
 import { createHash } from 'node:crypto';
+import path from 'node:path';
 import type { RunConfig } from '../train/config.ts';
 import { networkName } from '../train/network-choice.ts';
 import { hashConfig } from '../train/run-folder.ts';
@@ -31,8 +32,14 @@ export interface RunPlan {
 
 /** The hash of everything that decides a run's result: all but where it lies, threads and kernels. */
 export function runId(config: RunConfig): string {
-  const text = `${hashConfig(config)} ${config.epochs}`;
+  const text = `${hashConfig(config)} ${config.epochs}${dataPlace(config)}`;
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+/** Where data lie that have no name of their own: other images elsewhere are another run. Empty for known sets. */
+export function dataPlace({ data: { name, dir } }: RunConfig): string {
+  const isOwn = name === 'folder' || name === 'imagenet' || name === 'packed';
+  return isOwn && dir !== null ? ` ${path.resolve(dir)}` : '';
 }
 
 /** `varied` is what tells it from its neighbours, where network, data and seed do not. */
@@ -51,6 +58,9 @@ export function planRun(config: RunConfig, varied = ''): PlannedRun {
   };
 }
 
+/** More are a mistake. */
+export const mostRuns = 10_000;
+
 /** Every run once, in order. */
 export function uniqueRuns(runs: readonly PlannedRun[]): readonly PlannedRun[] {
   const known = new Map<string, PlannedRun>();
@@ -58,7 +68,10 @@ export function uniqueRuns(runs: readonly PlannedRun[]): readonly PlannedRun[] {
   return [...known.values()];
 }
 
-/** The epochs of a shorter training: at least one, and the warm-up shortened alike; other schedules are in shares of it. */
+/**
+ * The epochs of a shorter training: at least one, and the warm-up shortened alike; other schedules are in shares of it.
+ * `budget` is above 0 and at most 100.
+ */
 export function scaleEpochs(config: RunConfig, budget: number): RunConfig {
   const epochs = Math.max(1, Math.round(budget * config.epochs));
   const { warmupEpochs } = config.schedule;

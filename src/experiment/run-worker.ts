@@ -2,9 +2,10 @@
  * Entry of the process of one run of an experiment; run-process.ts starts it. A process and no thread, so that a run that
  * dies takes no other with it. Stops with a checkpoint when it is told to, or when the experiment is gone.
  */
-import { existsSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
-import { removeFailure } from '../train/failure-file.ts';
+import { IgcError } from '../core/errors.ts';
+import { releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
 import { evaluateRun } from '../train/load.ts';
 import { train } from '../train/train.ts';
 import { toPlainError } from '../train/trainer-messages.ts';
@@ -23,22 +24,26 @@ process.on('message', (request: RunRequest) => {
 });
 
 async function run(task: RunTask): Promise<void> {
+  const { lock } = task;
   try {
+    takeProcessLock(lock, (pid) => {
+      return new IgcError('failure', `${task.folder}: process ${pid} is training it already`);
+    });
     await trainToItsEnd(task);
     await evaluate(task);
     await post({ kind: 'end' });
   } catch (error) {
     await post({ kind: 'error', error: toPlainError(error) });
+  } finally {
+    releaseProcessLock(lock);
   }
 }
 
 async function trainToItsEnd({ folder, config, command }: RunTask): Promise<void> {
   const hasBegun = existsSync(path.join(folder, 'config.json'));
   if (hasBegun && isComplete(readRunRecord(folder), [])) return;
-  if (!hasBegun && existsSync(folder)) {
-    removeFailure(folder); // of an attempt that came to nothing
-    rmdirSync(folder);
-  }
+  // An empty folder, as a person may leave it, is in nobody's way.
+  if (!hasBegun && existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
   const { threads, kernels, data } = config;
   const request = hasBegun ? { threads, kernels, data: { dir: data.dir ?? undefined } } : config;
   const resume = hasBegun ? folder : undefined;

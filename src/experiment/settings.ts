@@ -1,10 +1,12 @@
 /** Runs that differ in their seed alone are one setting, whose results have a mean and a deviation. */
+import { differingValues, valueAt } from '../core/nested-values.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunSummary } from '../train/events.ts';
 import { networkName } from '../train/network-choice.ts';
 import { decisiveChoices } from '../train/run-folder.ts';
 import { type PaperCell, paperExperiment, paperExperimentNames } from './paper-experiments.ts';
-import type { RunRecord, RunStatus } from './run-record.ts';
+import { dataPlace } from './run-plan.ts';
+import { lastEvaluation, type RunRecord, type RunStatus } from './run-record.ts';
 import { type Sample, sampleOf } from './statistics.ts';
 
 /** One network, trained in one way, with several seeds. */
@@ -37,24 +39,65 @@ export function groupSettings(records: readonly RunRecord[]): readonly Setting[]
   const groups = new Map<string, RunRecord[]>();
   for (const record of records) {
     const key = settingKey(record.config);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [record]);
-    // A run that lies in two folders counts once.
-    else if (!group.some(({ id }) => id === record.id)) group.push(record);
+    const group = groups.get(key) ?? [];
+    groups.set(key, group);
+    const twin = group.findIndex(({ id }) => id === record.id);
+    if (twin < 0) group.push(record);
+    // A run that lies in two folders counts once: the one that came further.
+    else if (isFurther(record, group[twin]!)) group[twin] = record;
   }
   return [...groups.values()].map(makeSetting);
 }
 
+function isFurther(a: RunRecord, b: RunRecord): boolean {
+  const rank = ({ status }: RunRecord) => states.length - states.indexOf(status);
+  return rank(a) > rank(b) || (rank(a) === rank(b) && a.epochs > b.epochs);
+}
+
+/** From the best to the worst. */
+const states = [
+  ...(['finished', 'running', 'diverged', 'unfinished', 'failed', 'damaged', 'not run'] as const),
+] satisfies readonly RunStatus[];
+
 /** Equal for runs that differ in nothing but their seed. */
 export function settingKey(config: RunConfig): string {
   const { seed: _, ...choices } = decisiveChoices(config);
-  return JSON.stringify([choices, config.epochs]);
+  return JSON.stringify([choices, config.epochs, dataPlace(config)]);
+}
+
+/** What tells a setting from the others of its network, depth and data: `learningRate 0.05, smoothing 0.1`. */
+export function choicesText(setting: Setting, all: readonly Setting[]): string {
+  const { net, depth, data, config } = setting;
+  const alike = all.filter(
+    (other) => other.net === net && other.depth === depth && other.data === data,
+  );
+  const choices = ({ config: of }: Setting) => ({ recipe: of.recipe, ...decisiveChoices(of) });
+  const keys = new Set(
+    alike
+      .flatMap((other) => [...differingValues(choices(setting), choices(other))])
+      .map(([key]) => key)
+      .filter((key) => key !== 'seed'),
+  );
+  const values = [...keys].map((key) => {
+    const value = valueAt(config, key);
+    return `${key.split('.').at(-1)} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  });
+  const places = new Set(alike.map((other) => dataPlace(other.config)));
+  return [...values, ...(places.size > 1 ? [dataPlace(config).trim()] : [])].join(', ');
+}
+
+/** The epochs that a setting's results have: `400`, or what early stopping made of it: `12–15 of 400`. */
+export function epochsText({ epochs, records }: Setting): string {
+  const done = records.flatMap(({ summary }) => summary?.epochs ?? []);
+  const [low, high] = [Math.min(...done), Math.max(...done)];
+  if (done.length === 0 || (low === epochs && high === epochs)) return `${epochs}`;
+  return `${low === high ? low : `${low}–${high}`} of ${epochs}`;
 }
 
 /** How many of a setting's runs are where, but for the finished ones: `1 diverged, 2 unfinished`. */
 export function unfinishedText({ records }: Setting): string {
-  const states: readonly RunStatus[] = ['diverged', 'failed', 'running', 'unfinished', 'not run'];
   return states
+    .filter((state) => state !== 'finished')
     .flatMap((state) => {
       const some = records.filter(({ status }) => status === state);
       if (some.length === 0) return [];
@@ -100,7 +143,10 @@ function makeSetting(records: readonly RunRecord[]): Setting {
   const values = (of: (summary: RunSummary) => number | undefined) =>
     sampleOf(summaries.map(of).filter((value) => value !== undefined));
   const kept = (split: 'test' | 'train', which: 'top1' | 'topK') => {
-    const found = finished.flatMap(({ evaluations }) => evaluations[split]?.[which] ?? []);
+    const found = finished.flatMap((record) => {
+      const evaluation = lastEvaluation(record, split);
+      return evaluation && (which === 'top1' || evaluation.k === 5) ? evaluation[which] : [];
+    });
     return found.length === finished.length ? sampleOf(found) : undefined;
   };
   const training = { top1: kept('train', 'top1'), top5: kept('train', 'topK') };

@@ -2,7 +2,7 @@
  * The rows of metrics.jsonl as a TensorBoard event file in the run folder. It follows from the rows alone: a resumed
  * run cuts it back to the rows it keeps, in place, so that a TensorBoard that reads it goes on.
  */
-import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { appendDurably, failAsWriteError } from '../core/durable-files.ts';
 import { concatenate } from '../formats/protobuf.ts';
@@ -13,7 +13,8 @@ import type { MetricsRow } from './events.ts';
 export function appendEvents(folder: string, row: MetricsRow): void {
   const file = eventFile(folder);
   const event = scalarEvent(toEvent(row));
-  appendDurably(file, existsSync(file) ? event : concatenate([header(row), event]));
+  const isBegun = existsSync(file) && statSync(file).size > 0;
+  appendDurably(file, isBegun ? event : concatenate([header(row), event]));
 }
 
 /** Makes the file hold these rows and no others. */

@@ -3,7 +3,7 @@
  * the loss says of it. Reads training images only; writes nothing.
  * @source L. N. Smith, "Cyclical learning rates for training neural networks" (WACV 2017), §3.3
  */
-import { IgcError, usageError } from '../core/errors.ts';
+import { complain, IgcError, usageError } from '../core/errors.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { chooseKernels } from '../kernels/choose.ts';
@@ -40,8 +40,8 @@ export interface FoundLearningRate {
   readonly steepest: number;
   /** Where it is lowest. */
   readonly lowest: number;
-  /** A tenth of the lowest's rate: the highest rate that a schedule should begin with. */
-  readonly suggestion: number;
+  /** A tenth of the lowest's rate, where the rates before it lowered the loss; null where none did. */
+  readonly suggestion: number | null;
   /** Whether the loss exploded before the last rate, as it should: else higher rates were not tried. */
   readonly exploded: boolean;
   readonly kernels: string;
@@ -49,6 +49,8 @@ export interface FoundLearningRate {
 
 /** What the old losses weigh in the smoothed one. */
 const smoothing = 0.9;
+/** What the loss must fall to, as a share of the first one, to say anything. */
+const leastFall = 0.97;
 /** The test ends where the smoothed loss is so many times the lowest. */
 const explosion = 4;
 
@@ -114,6 +116,10 @@ function isExploded(points: readonly RangePoint[]): boolean {
 
 function judge(points: readonly RangePoint[]): Omit<FoundLearningRate, 'kernels'> {
   const finite = points.filter(({ smoothed }) => Number.isFinite(smoothed));
+  if (finite.length === 0) {
+    const rule = 'the loss of the first step must be finite';
+    throw new IgcError('diverged', complain({ path: 'find-lr', rule, got: `${points[0]?.loss}` }));
+  }
   let [lowest, steepest] = [finite[0]!, finite[0]!];
   for (const point of finite) if (point.smoothed < lowest.smoothed) lowest = point;
   const falling = finite.slice(0, finite.indexOf(lowest) + 1);
@@ -130,7 +136,7 @@ function judge(points: readonly RangePoint[]): Omit<FoundLearningRate, 'kernels'
     points,
     steepest: steepest.learningRate,
     lowest: lowest.learningRate,
-    suggestion: lowest.learningRate / 10,
+    suggestion: lowest.smoothed < leastFall * finite[0]!.smoothed ? lowest.learningRate / 10 : null,
     exploded: isExploded(points),
   };
 }

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import * as v from 'valibot';
 import { appendDurably, createFolder, replaceFile } from '../core/durable-files.ts';
 import { dataError, internalError, usageError } from '../core/errors.ts';
 import { jsonText } from '../core/json-file.ts';
@@ -127,13 +128,40 @@ export function readMetrics(folder: string, epochs: number): MetricsRow[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
   const rows = lines.slice(0, -1).map((line, i): MetricsRow => {
-    try {
-      return JSON.parse(line);
-    } catch (cause) {
-      throw dataError({ path: file, rule: `line ${i + 1} must be JSON`, got: line }, cause);
-    }
+    const parsed = v.safeParse(rowSchema, parseLine(line));
+    if (parsed.success) return parsed.output as unknown as MetricsRow;
+    const got = line.length > 100 ? `${line.slice(0, 100)}…` : line;
+    throw dataError({ path: file, rule: `line ${i + 1} must be a row of metrics as JSON`, got });
   });
   return rows.filter((row) => row.epoch <= epochs);
+}
+
+const measured = v.optional(v.number());
+const rowSchema = v.looseObject({
+  epoch: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  step: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  learningRate: v.number(),
+  trainLoss: v.number(),
+  trainAccuracy: v.number(),
+  validationLoss: measured,
+  validationAccuracy: measured,
+  testLoss: measured,
+  testAccuracy: measured,
+  time: v.looseObject({
+    at: v.string(),
+    imagesPerSecond: v.number(),
+    trainMs: v.number(),
+    evalMs: v.number(),
+    waitedMs: v.number(),
+  }),
+});
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Cuts the rows after an epoch off metrics.jsonl (and TensorBoard's file) and returns the others. */

@@ -69,6 +69,40 @@ describe('igc sweep', () => {
     expect(runsOf('killed').map(lastingParts)).toEqual(runsOf('whole').map(lastingParts));
   }, 120_000);
 
+  it('killed, and started again at once, waits for what it left behind', async () => {
+    const slow = (name: string) => [
+      ...['sweep', '--net', 'IGC-L24M2', '--depth', '8', '--data', 'synthetic', '--threads', '1'],
+      ...[
+        '--set',
+        'data.synthetic={classes: 3, count: 6000, testCount: 30, height: 32, width: 32}',
+      ],
+      ...[
+        '--batch',
+        '2000',
+        '--epochs',
+        '1',
+        '--grid',
+        'seed=1',
+        '--output',
+        root(),
+        '--name',
+        name,
+      ],
+    ];
+    const running = startIgc(slow('orphan'));
+    await until(running, /\[1\/1\]/);
+    await new Promise((resolve) => setTimeout(resolve, 1500)); // opening data, or in a step of seconds
+    running.process.kill('SIGKILL');
+    await running.outcome;
+    const { code, stderr } = await runIgc(slow('orphan'));
+    expect(stderr).toMatch(/waiting for process \d+, which still trains it/);
+    expect(code).toBe(0);
+    const having = (file: string) =>
+      runsOf('orphan').filter((run) => existsSync(path.join(run, file)));
+    expect(having('summary.json')).toHaveLength(1);
+    expect(having('failure.json')).toEqual([]);
+  }, 120_000);
+
   it('keeps a run whose process was killed as failed, does the others, and tries it again', async () => {
     const running = startIgc(sweep('shot', 300));
     await until(running, /epoch 2\/300/);
@@ -140,6 +174,28 @@ describe('igc sweep', () => {
     [['--grid', 'epochs=[1'], '--grid epochs: must be JSON or YAML'],
     [[], 'sweep: must vary something; give a grid or a list'],
     [['--list', '/nowhere.yaml'], '--list: /nowhere.yaml must be readable, got ENOENT'],
+    [['--grid', 'epochs=1,2', '--max-time', '30d'], '--max-time: must be under 24 days, got "30d"'],
+    [
+      ['--grid', 'epochs=1,2', '--dry-run', '--max-time', 'foo'],
+      '--max-time: must be a time, got "foo"',
+    ],
+    [
+      ['--grid', 'epochs=1,2', '--dry-run', '--jobs', '0'],
+      '--jobs: must be a whole number of at least 1, got 0',
+    ],
+    [['--grid', 'epochs=1,2', '--seeds', '1e10'], '--seeds: must be at most 10000, got 1e10'],
+    [
+      ['--grid', 'epochs=1,2', '--name', ''],
+      '--name: must be a folder name without slashes, or null, got ""',
+    ],
+    [
+      ['--grid', 'epochs=1,2', '--name', '../x'],
+      '--name: must be a folder name without slashes, or null, got "../x"',
+    ],
+    [
+      ['--grid', 'smoothing=0,0.1', '--grid', 'smoothing=x'],
+      'smoothing: must be a number in [0, 1), got "x"',
+    ],
     [
       ['--grid', 'epochs=1,2', '--jobs', '0'],
       '--jobs: must be a whole number of at least 1, got 0',
@@ -204,7 +260,12 @@ describe('igc reproduce', () => {
       ['table4', '--depth', '8,21'],
       '--depth: is not part of the experiment, got 21; it has 8, 20, 38, 62',
     ],
-    [['table4', '--budget', '0'], "--budget: must be a share of the paper's epochs above 0, got 0"],
+    [['table4', '--data', ''], '--data: must name something, got ""'],
+    [['table4', '--set', 'net=IGC-L4M8'], 'net: is decided by the experiment, got "IGC-L4M8"'],
+    [
+      ['table4', '--budget', '0'],
+      "--budget: must be a share of the paper's epochs above 0 and at most 100, got 0",
+    ],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await callIgc(['reproduce', ...args]);
     expect(stderr).toContain(message);
@@ -240,7 +301,7 @@ describe('igc report and igc runs', () => {
     expect(stderr).toContain('written to ');
     expect(existsSync(path.join(out, 'report.html'))).toBe(true);
     const missing = await callIgc(['report', path.join(root(), 'nowhere')]);
-    expect(missing.stderr).toContain('nowhere: must hold runs or an experiment, got neither');
+    expect(missing.stderr).toContain('nowhere: must be a folder of runs, got no such folder');
     expect(missing.code).toBe(3);
   });
 
@@ -250,9 +311,11 @@ describe('igc report and igc runs', () => {
     expect(stdout.match(/finished {2,}[\d.]+%/g)).toHaveLength(4);
     const { stdout: json } = await callIgc(['runs', 'list', plain(), '--json']);
     expect(JSON.parse(json)).toHaveLength(4);
-    expect((await callIgc(['runs', 'list', path.join(root(), 'nowhere')])).stdout).toContain(
-      'no runs in ',
-    );
+    const nowhere = await callIgc(['runs', 'list', path.join(root(), 'nowhere')]);
+    expect(nowhere).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('got no such folder'),
+    });
   });
 
   it('compare runs by what they do otherwise', async () => {
@@ -282,6 +345,12 @@ describe('igc report and igc runs', () => {
     await callIgc(['runs', 'clean', plain(), '--checkpoints', '--yes']);
     expect(existsSync(optimizer)).toBe(false);
     expect((await runIgc(['eval', runs[0]!])).code).toBe(0);
+    const lost = runs[1]!;
+    writeFileSync(path.join(lost, 'summary.json'), '{');
+    const listed = await callIgc(['runs', 'list', plain()]);
+    expect(listed.stdout.match(/finished {2,}[\d.]+%/g)).toHaveLength(3);
+    expect(listed.stderr).toContain(`${lost}/summary.json: must be the summary of a run`);
+    expect(listed.code).toBe(3);
     const bare = runsOf('SIGINT')[0]!;
     const { stdout } = await callIgc(['runs', 'clean', path.join(root(), 'SIGINT'), '--failed']);
     expect(stdout).toContain('nothing to remove'); // stopped runs can go on

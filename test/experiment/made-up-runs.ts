@@ -10,6 +10,8 @@ export interface MadeUpRun {
   /** After each epoch, percent; the number of rows is the number of epochs that are done. */
   readonly accuracies: readonly number[];
   readonly validation?: readonly number[];
+  /** Ended by early stopping: the summary has as many epochs as there are accuracies. */
+  readonly stoppedEarly?: boolean;
   /** Without a summary. */
   readonly unfinished?: boolean;
   readonly failure?: { readonly kind: 'diverged' | 'failure'; readonly message: string };
@@ -67,7 +69,8 @@ export function writeMadeUpRun(root: string, made: MadeUpRun): string {
       net: config.net,
       depth: config.depth,
       dataset: config.data.name,
-      epochs: config.epochs,
+      epochs: made.stoppedEarly ? accuracies.length : config.epochs,
+      ...(made.stoppedEarly && { stoppedEarly: true }),
       seed: config.seed,
       testAccuracy: accuracies.at(-1),
       testLoss: 0.5,

@@ -135,12 +135,22 @@ describe('the runs of an experiment', () => {
       { overrides: { data: { name: 'svhn' as const } } },
       'data.name: is decided by the experiment',
     ],
+    [
+      'table4',
+      { seeds: Array.from({ length: 400 }, (_, i) => i) },
+      'seeds: must make at most 10000 runs, got 16000',
+    ],
+    [
+      'table4',
+      { budget: 1e300 },
+      "budget: must be a share of the paper's epochs above 0 and at most 100, got 1e+300",
+    ],
     ['table4', { seeds: [] }, 'seeds: must be some whole numbers from 0, got []'],
     ['table4', { seeds: [0, -1] }, 'seeds: must be some whole numbers from 0, got [0,-1]'],
     [
       'table4',
       { budget: 0 },
-      "budget: must be a share of the paper's epochs above 0, got 0; 0.1 is a tenth of them",
+      "budget: must be a share of the paper's epochs above 0 and at most 100, got 0; 0.1 is a tenth of them",
     ],
     ['table4', { budget: Number.NaN }, 'budget: must be a share'],
   ])('of %s with %j are refused', (name, request, message) => {
@@ -172,6 +182,19 @@ describe('the id of a run', () => {
     ]) {
       expect(runId(config(other))).not.toBe(id);
     }
+  });
+
+  it('tells images of one’s own apart by where they are', () => {
+    const folder = (dir: string, name: 'folder' | 'packed' = 'folder') =>
+      runId(resolveConfig(undefined, { data: { name, dir } }));
+    expect(folder('/a')).not.toBe(folder('/b'));
+    expect(folder('/a/../b')).toBe(folder('/b'));
+    expect(folder('/a.igcpack', 'packed')).not.toBe(folder('/b.igcpack', 'packed'));
+    const { runs } = planSweep({
+      base: { data: { name: 'folder' } },
+      grid: { 'data.dir': ['/a', '/b'] },
+    });
+    expect(runs).toHaveLength(2);
   });
 
   it('does not change from version to version', () => {
@@ -225,6 +248,15 @@ describe('a sweep', () => {
     [{ grid: { epochs: [] } }, 'epochs: must have values to try'],
     [{ grid: { epohcs: [1] } }, 'epohcs: unknown option; did you mean "epochs"?'],
     [{ grid: { 'optimizer.lr': [1] } }, 'optimizer.lr: unknown option'],
+    [
+      { grid: { threads: [1, 2] } },
+      'threads: cannot be varied; it changes no result; give it as a flag for all of them',
+    ],
+    [{ list: [{ name: 'a' }] }, 'name: cannot be varied'],
+    [
+      { grid: { smoothing: [0.1] }, list: [{ smoothing: 0 }] },
+      'smoothing: must be in the grid or in the list, not in both',
+    ],
     [{ grid: { epochs: ['x'] } }, 'epochs: must be an integer of at least 1, got "x"'],
     [{ grid: { '__proto__.polluted': [1] } }, '__proto__.polluted: unknown option'],
     [{ grid: { 'a..b': [1] } }, 'a..b: unknown option'],

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseHTML } from 'linkedom';
 import { describe, expect, it } from 'vitest';
@@ -138,15 +138,18 @@ describe('a report on runs of the paper’s networks', () => {
   });
 
   it('lists every deviation from the protocol, once, with the networks', () => {
-    const [igc] = tenth({ 'IGC-L24M2': [87] });
-    const changed = {
-      ...igc!.overrides,
-      epochs: 400,
-      augment: { mirror: false },
-      ema: { decay: 0.9 },
-      seed: 9,
-    };
-    const { deviations } = reportOn([...sample, { ...igc!, overrides: changed }]).report;
+    const folder = temporaryFolder();
+    const overrides = { augment: { mirror: false }, ema: { decay: 0.9 } };
+    const wanted = { data: ['cifar10'], depths: [8], only: ['L24M2'] };
+    addToExperiment(folder, planPaper('table4', { ...wanted, overrides }));
+    addToExperiment(folder, planPaper('table4', { ...wanted, only: ['*'], budget: 0.1 }));
+    const root = path.join(folder, 'runs');
+    for (const run of sample.filter(({ overrides: { seed } }) => seed === 0))
+      writeMadeUpRun(root, run);
+    const [igc] = sample;
+    const changed = { ...igc!.overrides, ...overrides, epochs: 400 };
+    writeMadeUpRun(root, { overrides: changed, accuracies: [90] });
+    const { deviations, paper } = makeReport(folder);
     const shorter = deviations.filter((text) =>
       text.startsWith('40 epochs, 0.1 of the paper’s 400: '),
     );
@@ -156,9 +159,23 @@ describe('a report on runs of the paper’s networks', () => {
     }
     expect(deviations).toContain('augment.mirror is false, not true: IGC-L24M2 D=8 on cifar10.');
     expect(deviations).toContain('ema is {"decay":0.9}, not null: IGC-L24M2 D=8 on cifar10.');
-    expect(deviations.some((text) => text.startsWith('2 runs, not 5: '))).toBe(true);
     expect(deviations.some((text) => text.startsWith('One run, not 5: '))).toBe(true);
     expect(deviations.filter((text) => /seed|threads|output|data\.dir/.test(text))).toEqual([]);
+    const own = paper[0]!.rows.filter(({ setting }) => setting?.net === 'IGC-L24M2');
+    expect(own.map(({ setting, deviations: of }) => [setting!.epochs, of.length])).toEqual([
+      [400, 2],
+      [40, 0],
+    ]);
+  });
+
+  it('takes loose runs that were trained otherwise for no result of the paper’s', () => {
+    const [igc] = sample;
+    const other = { ...igc!, overrides: { ...igc!.overrides, smoothing: 0.1 } };
+    const { report } = reportOn([...sample, other]);
+    expect(report.others.map(({ config }) => config.smoothing)).toEqual([0.1]);
+    expect(
+      report.paper[0]!.rows.filter(({ setting }) => setting?.net === 'IGC-L24M2'),
+    ).toHaveLength(1);
   });
 
   it('tells of runs that have no result, and counts them in no mean', async () => {
@@ -177,7 +194,7 @@ describe('a report on runs of the paper’s networks', () => {
     ]);
     const row = rowsOf(read('report.md'), 'CIFAR-10', '8', 'IGC-L24M2')[0]!;
     expect(row.slice(4, 8)).toEqual(['87.00', '−3.31', '1', '0']);
-    expect(row.at(-1)).toBe('1 diverged, 1 failed, 1 unfinished (epoch 0)');
+    expect(row.at(-1)).toBe('1 diverged, 1 unfinished (epoch 0), 1 failed');
     expect(read('report.md')).toContain('1 of 4 runs are finished.');
     expect(read('report.md')).toContain('diverged: train: the loss must be finite');
     expect(read('report.csv')).toMatch(/,diverged,/);
@@ -326,7 +343,10 @@ describe('a report on other runs', () => {
     const markdown = read('report.md');
     expect(markdown).toContain('Ordered by validation accuracy');
     const rows = rowsOf(markdown, 'IGC-L2M2', '5', 'MNIST');
-    expect(rows.map((row) => row[3])).toEqual(['85.00', '81.00']);
+    expect(rows.map((row) => row.slice(3, 5))).toEqual([
+      ['smoothing 0.1', '85.00'],
+      ['smoothing 0', '81.00'],
+    ]);
   });
 
   it('chooses nothing on test images', async () => {
@@ -334,21 +354,107 @@ describe('a report on other runs', () => {
     expect(markdown).toContain(
       'No images were held out for validation, so nothing here may choose among the settings',
     );
-    expect(rowsOf(markdown, 'IGC-L2M2').map((row) => row[3])).toEqual(['91.00', '91.10']);
+    expect(rowsOf(markdown, 'IGC-L2M2').map((row) => row[4])).toEqual(['91.00', '91.10']);
   });
 
-  it('counts a run that lies in two folders once', () => {
+  it('counts a run that lies in two folders once, the one that came further', () => {
     const folder = temporaryFolder();
-    writeMadeUpRun(path.join(folder, 'a'), setting(0, 0));
+    writeMadeUpRun(path.join(folder, 'a'), {
+      ...setting(0, 0),
+      accuracies: [90],
+      unfinished: true,
+    });
     writeMadeUpRun(path.join(folder, 'b'), setting(0, 0));
-    expect(makeReport(folder).others[0]!.last?.n).toBe(1);
-    expect(readdirSync(folder)).toEqual(['a', 'b']);
+    writeMadeUpRun(path.join(folder, 'c'), setting(0, 0));
+    expect(makeReport(folder).others.map(({ last, records }) => [last?.n, records.length])).toEqual(
+      [[1, 1]],
+    );
+    expect(readdirSync(folder)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('says how many epochs early stopping left of a setting', async () => {
+    const overrides = { ...setting(0, 0).overrides, epochs: 40 };
+    const stopped = (seed: number, epochs: number): MadeUpRun => ({
+      overrides: { ...overrides, seed },
+      accuracies: Array.from({ length: epochs }, (_, i) => 80 + i),
+      stoppedEarly: true,
+    });
+    const { read } = await written([stopped(0, 4), stopped(1, 7)]);
+    expect(rowsOf(read('report.md'), 'IGC-L2M2')[0]!.slice(3, 7)).toEqual([
+      ...['84.50 ± 2.12', '2', '0, 1', '4–7 of 40'],
+    ]);
+  });
+
+  it('has a picture of its own for each setting’s confusions', async () => {
+    const evaluation = {
+      confusion: [
+        [1, 0],
+        [0, 1],
+      ],
+      topK: 100,
+    };
+    const { files, read } = await written([
+      { ...setting(0, 0), evaluation },
+      {
+        ...setting(0.1, 0),
+        evaluation: {
+          ...evaluation,
+          confusion: [
+            [0, 1],
+            [1, 0],
+          ],
+        },
+      },
+    ]);
+    const names = files.filter((name) => name.startsWith('figures/confusion'));
+    expect(names).toHaveLength(2);
+    const [first, second] = names.map(read);
+    expect(first).toContain('IGC-L2M2, smoothing 0, D=5 on MNIST');
+    expect(second).toContain('IGC-L2M2, smoothing 0.1, D=5 on MNIST');
+  });
+
+  it('leaves damaged runs out of the results and says so, whatever is damaged', async () => {
+    const damage: Readonly<Record<string, string>> = {
+      'summary.json': '{"testAccuracy":1e9}',
+      'metrics.jsonl': 'null\n',
+      'failure.json': '{',
+      'eval-test-last/evaluation.json':
+        '{"epoch":2,"images":6,"top1":91,"topK":100,"k":2,"classes":["a"],"confusion":[]}',
+    };
+    for (const [file, text] of Object.entries(damage)) {
+      const folder = temporaryFolder();
+      const evaluation = { confusion: [[1]], topK: 100 };
+      const bad = writeMadeUpRun(folder, {
+        ...setting(0, 0),
+        evaluation,
+        ...(file === 'failure.json' && { unfinished: true }),
+      });
+      writeMadeUpRun(folder, setting(0, 1));
+      writeFileSync(path.join(bad, file), text);
+      const report = makeReport(folder);
+      expect(report.others[0]!.seeds, file).toEqual([1]);
+      expect(report.records.map(({ status }) => status).sort(), file).toEqual([
+        'damaged',
+        'finished',
+      ]);
+      const files = await writeReport(path.join(folder, 'report'), report);
+      const markdown = readFileSync(path.join(folder, 'report', files[0]!), 'utf8');
+      expect(markdown, file).toContain(`damaged: ${path.join(bad, file)}: `);
+    }
+    const folder = temporaryFolder();
+    writeFileSync(path.join(writeMadeUpRun(folder, setting(0, 0)), 'config.json'), '{');
+    writeMadeUpRun(folder, setting(0, 1));
+    const report = makeReport(folder);
+    expect(report.unreadable).toEqual([
+      expect.stringContaining('config.json: must be the configuration of a run'),
+    ]);
+    expect(report.records).toHaveLength(1);
   });
 
   it('needs runs', () => {
     const folder = temporaryFolder();
     expect(() => makeReport(folder)).toThrow(
-      `${folder}: must hold runs or an experiment, got neither`,
+      `${folder}: must hold runs or an experiment, got none`,
     );
   });
 });

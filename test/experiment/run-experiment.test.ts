@@ -149,6 +149,7 @@ describe('an experiment', () => {
     expect(only(again.events, 'plan')).toEqual([{ kind: 'plan', runs: 2, todo: 1 }]);
     expect(ends(again.events)).toEqual(['finished']);
     expect(existsSync(path.join(inTheWay, 'failure.json'))).toBe(false);
+    expect(existsSync(path.join(folder, 'failures', first!.name))).toBe(false);
   });
 
   it('evaluates again what was only trained', async () => {
@@ -164,6 +165,28 @@ describe('an experiment', () => {
     expect(existsSync(path.join(evaluation, 'evaluation.json'))).toBe(true);
     const { top1 } = JSON.parse(readFileSync(path.join(evaluation, 'evaluation.json'), 'utf8'));
     expect(only(events, 'end')[0]?.record.summary?.testAccuracy).toBe(top1);
+  });
+});
+
+describe('an evaluation that fails', () => {
+  it('leaves the run’s result, and is no success', async () => {
+    const folder = temporaryFolder();
+    const runs = plan();
+    await runAll(folder, runs);
+    const evaluation = path.join(runFolderOf(folder, runs.runs[0]!), 'eval-test-last');
+    rmSync(evaluation, { recursive: true });
+    writeFileSync(evaluation, '');
+    const { events, result } = await runAll(folder, runs);
+    expect(ends(events)).toEqual(['failed']);
+    expect(result?.undone).toEqual([
+      {
+        run: expect.objectContaining({ id: runs.runs[0]!.id }),
+        message: expect.stringContaining('must be writable'),
+      },
+    ]);
+    expect(result?.records.map(({ status }) => status)).toEqual(['finished', 'finished']);
+    rmSync(evaluation);
+    expect((await runAll(folder, runs)).result?.undone).toEqual([]);
   });
 });
 
@@ -200,13 +223,14 @@ describe('an experiment is refused', () => {
     });
   });
 
-  it('while another process runs it', async () => {
+  it('while another process runs it, and then changes nothing', async () => {
     const folder = temporaryFolder();
     const release = lockExperiment(folder);
     expect((await runAll(folder, plan())).error).toMatchObject({
       kind: 'failure',
       message: expect.stringContaining('must not be run by two processes at once, got process '),
     });
+    expect(readExperiment(folder)).toBeUndefined();
     release();
     expect((await runAll(folder, plan())).error).toBeUndefined();
   });
@@ -224,6 +248,17 @@ describe('an experiment is refused', () => {
       'of a newer version',
       JSON.stringify({ formatVersion: 2, experiment: 'sweep', varied: [], evaluate: [], runs: [] }),
       /must be of a known version, got 2; it was written by a newer igcnet/,
+    ],
+    [
+      'of no known experiment',
+      JSON.stringify({
+        formatVersion: 1,
+        experiment: 'table9',
+        varied: [],
+        evaluate: [],
+        runs: [],
+      }),
+      /must list runs, got "experiment: must be one of table4, /,
     ],
     ['of other things', JSON.stringify({ formatVersion: 1, runs: 3 }), /must list runs, got/],
     [

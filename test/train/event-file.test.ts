@@ -1,6 +1,6 @@
 /** The event file, read by others: protobufjs with TensorBoard's messages, crc-32, and TensorBoard itself where it is. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import crc32c from 'crc-32/crc32c.js';
 import protobuf from 'protobufjs';
@@ -94,6 +94,29 @@ describe('the event file of a run', () => {
     await collect(resumeTask(run));
     expect(readEvents(run).slice(1)).toEqual(expected(run));
     expect(statSync(fileOf(run)).ino).toBe(inode); // a TensorBoard that has it open goes on
+  });
+
+  it('has its version after all of its rows were lost', async () => {
+    const output = temporaryFolder();
+    const run = `${output}/run`;
+    // Killed in epoch 2, when there is a row but no checkpoint that knows it.
+    let asked = 0;
+    await collect(smallTask(output, { checkpointEvery: 3 }), { isStopped: () => ++asked > 3 });
+    const row = {
+      ...{ epoch: 1, step: 6, learningRate: 0.05, trainLoss: 1, trainAccuracy: 50 },
+      time: {
+        at: '2026-01-01T00:00:00.000Z',
+        imagesPerSecond: 1,
+        trainMs: 1,
+        evalMs: 1,
+        waitedMs: 1,
+      },
+    };
+    appendEvents(run, row);
+    appendFileSync(path.join(run, 'metrics.jsonl'), `${JSON.stringify(row)}\n`);
+    await collect(resumeTask(run));
+    expect(readEvents(run)[0]).toMatchObject({ fileVersion: 'brain.Event:2' });
+    expect(readEvents(run).slice(1)).toEqual(expected(run));
   });
 
   it('is emptied where no row is left, and not made for none', async () => {

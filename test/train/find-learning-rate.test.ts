@@ -38,7 +38,7 @@ describe('a learning-rate range test', () => {
       const done = events.find((event) => event.kind === 'done');
       return done!.summary.testAccuracy;
     };
-    expect(await run(found.suggestion)).toBeGreaterThan(90);
+    expect(await run(found.suggestion!)).toBeGreaterThan(90);
     expect(await run(1e-4)).toBeLessThan(70);
   });
 
@@ -49,6 +49,21 @@ describe('a learning-rate range test', () => {
     const low = await findLearningRate(config(), { steps: 20, to: 1e-3 });
     expect(low.exploded).toBe(false);
     expect(low.points).toHaveLength(20);
+  });
+
+  it('suggests nothing when no rate lowered the loss', async () => {
+    const { suggestion } = await findLearningRate(config(), { steps: 20, from: 1e-9, to: 1e-8 });
+    expect(suggestion).toBeNull();
+  });
+
+  it('says that a loss which is not finite from the start cannot be tested', async () => {
+    const data = { ...smallRun.data, statistics: { mean: [0], std: [1e-40] } };
+    await expect(findLearningRate(config({ data }), { steps: 20 })).rejects.toMatchObject({
+      kind: 'diverged',
+      message: expect.stringMatching(
+        /^find-lr: the loss of the first step must be finite, got (NaN|Infinity)$/,
+      ),
+    });
   });
 
   it.each([
