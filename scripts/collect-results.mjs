@@ -1,9 +1,9 @@
-// Collects what records/ say of the paper's cells into src/theory/tables/results.ts, from where `igc table` has it:
-// node scripts/collect-results.mjs (after npm run build)
-import { writeFileSync } from 'node:fs';
+// Collects what records/ say: of the paper's cells into src/theory/tables/results.ts, from where `igc table` has it, and
+// everything into records/report: node scripts/collect-results.mjs (after npm run build)
+import { rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeReport } from '../dist/index.js';
+import { makeReport, writeReport } from '../dist/index.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -49,4 +49,8 @@ export interface RecordedResult {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(join(root, 'src/theory/tables/results.ts'), resultsText());
+  const report = join(root, 'records/report');
+  rmSync(report, { recursive: true, force: true });
+  await writeReport(report, makeReport(join(root, 'records')));
+  rmSync(join(report, 'report.json')); // every row again; `igc report records` makes it
 }

@@ -129,7 +129,7 @@ export function comparisonTable(comparisons: readonly Comparison[]): ReportTable
         ...[dataName(data), `${depth}`, `${epochs}`, igc, regular, signed(difference)],
         `${igcRuns} and ${regularRuns}`,
         ...(test
-          ? [test.t.toFixed(2), test.degreesOfFreedom.toFixed(1), p(test.p)]
+          ? [test.t.toFixed(2).replace('-', '−'), test.degreesOfFreedom.toFixed(1), p(test.p)]
           : ['', '', enough ? 'no deviation' : 'n too small']),
         printed ? signed(printed.difference) : none,
         printed?.p === undefined ? none : p(printed.p),
