@@ -100,6 +100,17 @@ export async function* runExperiment(
   }
 }
 
+/** What the runs of an experiment that go on at a time share. */
+interface Crew {
+  readonly folder: string;
+  readonly plan: RunPlan;
+  /** Runs at a time, at the most. */
+  readonly jobs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly events: EventQueue<ExperimentEvent>;
+  readonly processes: Set<RunProcess>;
+}
+
 /** Gives the reasons of the runs that failed, by their ids. */
 async function* runAll(
   folder: string,
@@ -108,47 +119,30 @@ async function* runAll(
   { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal | undefined },
 ): AsyncGenerator<ExperimentEvent, ReadonlyMap<string, string>> {
   const events = eventQueue<ExperimentEvent>();
-  const messages = new Map<string, string>();
   const processes = new Set<RunProcess>();
+  const crew = { folder, plan, jobs: Math.min(jobs, left.length), signal, events, processes };
+  const messages = new Map<string, string>();
   const active = new Set<Promise<void>>();
   const stopAll = () => {
     for (const process of processes) process.stop();
   };
   signal?.addEventListener('abort', stopAll);
-  const runOne = async (run: PlannedRun): Promise<RunEnd> => {
-    const isFree = await awaitOrphan(folder, run, signal, (pid) => {
-      events.put({ kind: 'wait', run, pid });
-    });
-    if (!isFree) return { kind: 'stopped' };
-    forgetEarlyFailure(folder, run);
-    const task = taskOf(folder, run, plan, Math.min(jobs, left.length));
-    const running = startRunProcess(task, (event) => events.put({ kind: 'train', run, event }));
-    processes.add(running);
-    if (signal?.aborted) running.stop();
-    const end = await running.ended;
-    processes.delete(running);
-    return end;
-  };
   const begin = (run: PlannedRun, index: number) => {
     const place = { index: index + 1, of: left.length };
     events.put({ kind: 'begin', run, place });
-    const done = runOne(run)
-      .catch((error: Error): RunEnd => ({ kind: 'failed', message: error.message }))
-      .then((end) => {
-        active.delete(done);
-        if (end.kind === 'failed') {
-          messages.set(run.id, end.message);
-          noteFailed(folder, run, end.message);
-        }
-        events.put({ kind: 'end', run, place, end, record: experimentRecord(folder, run) });
-      });
+    const done = runOne(crew, run).then((end) => {
+      active.delete(done);
+      if (end.kind === 'failed') messages.set(run.id, end.message);
+      events.put({ kind: 'end', run, place, end, record: experimentRecord(folder, run) });
+    });
     active.add(done);
   };
   try {
     let next = 0;
     while (active.size > 0 || events.size() > 0 || (next < left.length && !signal?.aborted)) {
-      while (active.size < jobs && next < left.length && !signal?.aborted)
+      while (active.size < jobs && next < left.length && !signal?.aborted) {
         begin(left[next]!, next++);
+      }
       yield await events.take();
     }
     return messages;
@@ -159,7 +153,30 @@ async function* runAll(
   }
 }
 
-function taskOf(folder: string, run: PlannedRun, { evaluate }: RunPlan, jobs: number): RunTask {
+/** A run from its process's start to its end. Never rejects. */
+async function runOne(crew: Crew, run: PlannedRun): Promise<RunEnd> {
+  const { folder, signal, events, processes } = crew;
+  try {
+    const isFree = await awaitOrphan(folder, run, signal, (pid) => {
+      events.put({ kind: 'wait', run, pid });
+    });
+    if (!isFree) return { kind: 'stopped' };
+    forgetEarlyFailure(folder, run);
+    const running = startRunProcess(taskOf(crew, run), (event) => {
+      events.put({ kind: 'train', run, event });
+    });
+    processes.add(running);
+    if (signal?.aborted) running.stop();
+    const end = await running.ended;
+    processes.delete(running);
+    if (end.kind === 'failed') noteFailed(folder, run, end.message);
+    return end;
+  } catch (error) {
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function taskOf({ folder, plan: { evaluate }, jobs }: Crew, run: PlannedRun): RunTask {
   return {
     kind: 'task',
     folder: runFolderOf(folder, run),
@@ -233,16 +250,23 @@ function stoppedError(folder: string, { runs }: RunPlan, undone: number): Error 
 }
 
 /** Events of several processes, in the order in which they come. */
-function eventQueue<T>() {
+interface EventQueue<T> {
+  put(event: T): void;
+  size(): number;
+  /** The next one, as soon as there is one. */
+  take(): Promise<T>;
+}
+
+function eventQueue<T>(): EventQueue<T> {
   const waiting: T[] = [];
   let wake = () => {};
   return {
-    put(event: T) {
+    put(event) {
       waiting.push(event);
       wake();
     },
     size: () => waiting.length,
-    async take(): Promise<T> {
+    async take() {
       while (waiting.length === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve;

@@ -16,7 +16,7 @@ import type { TrainState } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import { type Evaluator, makeEvaluator } from './evaluate.ts';
 import type { MetricsRow } from './events.ts';
-import { type Model, makeModel, planModel } from './model.ts';
+import { type Model, type ModelPlanOptions, makeModel, planModel } from './model.ts';
 import type { ModelCard, Preprocessing } from './model-file.ts';
 import { configNetwork } from './network-choice.ts';
 import { decaySpans } from './optimizer.ts';
@@ -93,13 +93,7 @@ export function makeTrainingModel(
     model,
     ...(average && { average }),
     executor: kernels.instantiate(plan, model),
-    smaller: sizesOf(config).map((size) => {
-      checkSizes([size], train);
-      const input = { channels, height: size.side, width: size.side };
-      const small = configNetwork(config, { input, classes: classes.length });
-      const sized = planModel({ ...model, graph: buildGraph(small) }, planned);
-      return { ...size, executor: kernels.instantiate(sized, model) };
-    }),
+    smaller: makeSmaller(config, dataset, model, planned),
     evaluators: {
       test: evaluator('test', test),
       ...(validation && { validation: evaluator('validation', validation) }),
@@ -115,6 +109,22 @@ export function makeTrainingModel(
     batchSize,
     stepsPerEpoch: Math.floor(train.count / batchSize),
   };
+}
+
+/** Plans over the same weights for the smaller images of progressive resizing. */
+function makeSmaller(
+  config: RunConfig,
+  { train, classes }: Dataset,
+  model: Model,
+  planned: ModelPlanOptions,
+): TrainingModel['smaller'] {
+  return sizesOf(config).map((size) => {
+    checkSizes([size], train);
+    const input = { channels: train.channels, height: size.side, width: size.side };
+    const spec = configNetwork(config, { input, classes: classes.length });
+    const plan = planModel({ ...model, graph: buildGraph(spec) }, planned);
+    return { ...size, executor: model.kernels.instantiate(plan, model) };
+  });
 }
 
 /** Test images choose nothing, so they do not choose when to stop. */
