@@ -43,6 +43,20 @@ describe('progressive resizing', () => {
     expect(lastingParts(`${output}/half`).metrics.at(-1)!.testAccuracy).toBeGreaterThan(50); // of three classes
   });
 
+  it.each(['auto', 'wasm'] as const)(
+    'computes with %s kernels what the reference does',
+    async (kernels) => {
+      const output = temporaryFolder();
+      await collect(smallTask(output, { ...half, name: 'reference' }));
+      await collect(smallTask(output, { ...half, name: 'fast', kernels }));
+      const losses = (name: string) =>
+        lastingParts(`${output}/${name}`).metrics.map(({ trainLoss }) => trainLoss as number);
+      const [expected, got] = [losses('reference'), losses('fast')];
+      expect(got).toHaveLength(6);
+      for (const [i, loss] of got.entries()) expect(loss).toBeCloseTo(expected[i]!, 2);
+    },
+  );
+
   it('resumes to the same bits, from among small images and from among large ones', async () => {
     const output = temporaryFolder();
     await collect(smallTask(output, { ...half, name: 'whole' }));
