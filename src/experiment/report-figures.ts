@@ -24,12 +24,16 @@ export function reportFigures({ paper, others }: Report): readonly ReportFigure[
   return [
     ...paper.flatMap((section) => [
       ...(section.experiment.name === 'fig3' ? figure3(section) : costFigures(section)),
-      ...curveFigures(section.experiment.name, settingsOf(section)),
+      ...curveFigures(section.experiment.name, settingsOf(section), netsOf(section.rows)),
       ...confusionFigures(settingsOf(section)),
     ]),
     ...curveFigures('others', others),
     ...confusionFigures(others),
   ];
+}
+
+function netsOf(rows: readonly PaperRow[]): readonly string[] {
+  return [...new Set(rows.map(({ cell }) => cell.net))];
 }
 
 function settingsOf({ rows }: PaperSection): readonly Setting[] {
@@ -60,7 +64,7 @@ function costFigures({ experiment, rows }: PaperSection): readonly ReportFigure[
 }
 
 function costSeries(rows: readonly PaperRow[], key: 'params' | 'macs'): readonly ChartSeries[] {
-  const nets = [...new Set(rows.map(({ cell }) => cell.net))];
+  const nets = netsOf(rows);
   const trained = rows.flatMap(({ cell, setting, deviations }) =>
     setting?.last && setting.cost
       ? [
@@ -152,8 +156,15 @@ function figure3({ experiment, rows }: PaperSection): readonly ReportFigure[] {
   });
 }
 
-/** Test and training accuracy over the epochs, means over seeds; a picture for each data set, depth and length. */
-function curveFigures(place: string, settings: readonly Setting[]): readonly ReportFigure[] {
+/**
+ * Test and training accuracy over the epochs, means over seeds; a picture for each data set, depth and length.
+ * `nets` are those of the whole experiment, which keep their colours from picture to picture.
+ */
+function curveFigures(
+  place: string,
+  settings: readonly Setting[],
+  nets: readonly string[] = [],
+): readonly ReportFigure[] {
   const measures = [
     { key: 'testAccuracy', label: 'test accuracy', of: 'of the network after each epoch' },
     { key: 'trainAccuracy', label: 'training accuracy', of: 'of batches as they were trained on' },
@@ -165,7 +176,11 @@ function curveFigures(place: string, settings: readonly Setting[]): readonly Rep
       const some = all.slice(0, mostSeries);
       const [{ data, depth, epochs }] = some as [Setting];
       const title = `${dataName(data)}, D = ${depth}: ${label} over ${epochs} epochs`;
-      const series = some.map((setting, i) => curve(setting, key, nameAmong(setting, some), i));
+      const series = some.map((setting, i) => {
+        const isOne = some.filter(({ net }) => net === setting.net).length === 1;
+        const colour = isOne && nets.length > 0 ? nets.indexOf(setting.net) : i;
+        return curve(setting, key, nameAmong(setting, some), colour);
+      });
       const left = all.length - some.length;
       const more = left > 0 ? `; ${left} settings are left out` : '';
       const svg = chartSvg({
