@@ -127,13 +127,15 @@ export function readMetrics(folder: string, epochs: number): MetricsRow[] {
   const file = metricsFile(folder);
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
-  const rows = lines.slice(0, -1).map((line, i): MetricsRow => {
-    const parsed = v.safeParse(rowSchema, parseLine(line));
-    if (parsed.success) return parsed.output as unknown as MetricsRow;
+  return lines.slice(0, -1).flatMap((line, i): readonly MetricsRow[] => {
+    const content = parseLine(line);
+    const begun = v.safeParse(v.looseObject({ epoch: v.number() }), content);
+    if (begun.success && begun.output.epoch > epochs) return [];
+    const parsed = v.safeParse(rowSchema, content);
+    if (parsed.success) return [parsed.output as unknown as MetricsRow];
     const got = line.length > 100 ? `${line.slice(0, 100)}…` : line;
     throw dataError({ path: file, rule: `line ${i + 1} must be a row of metrics as JSON`, got });
   });
-  return rows.filter((row) => row.epoch <= epochs);
 }
 
 const measured = v.optional(v.number());

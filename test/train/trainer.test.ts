@@ -401,7 +401,7 @@ describe('a stopped run', () => {
     appendFileSync(path.join(folder, 'metrics.jsonl'), 'x\n');
     expect(await errorOf(folder)).toMatchObject({
       kind: 'data',
-      message: `${folder}/metrics.jsonl: line 4 must be JSON, got x`,
+      message: `${folder}/metrics.jsonl: line 4 must be a row of metrics as JSON, got x`,
     });
   });
 });
