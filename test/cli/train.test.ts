@@ -23,7 +23,10 @@ describe('igc train', () => {
     expect(stderr).toMatch(/^epoch 2\/2 {2}loss \d+\.\d{4} {2}train .+% {2}test .+images\/s/m);
     expect(stderr).not.toContain('\u001b');
     expect(readdirSync(path.join(folder(), 'runs/plain')).sort()).toEqual(
-      ['checkpoints', 'config.json', 'env.json', 'metrics.jsonl', 'summary.json'].sort(),
+      [
+        ...['checkpoints', 'config.json', 'env.json', 'events.out.tfevents.igcnet'],
+        ...['metrics.jsonl', 'summary.json'],
+      ].sort(),
     );
   });
 
