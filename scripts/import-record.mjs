@@ -1,18 +1,26 @@
-// Brings a finished run into records/: node scripts/import-record.mjs RUN_FOLDER [NAME]
+// Brings a run into records/: node scripts/import-record.mjs RUN_FOLDER [NAME] [--no-weights | --unfinished]
 // Copies config.json, env.json, metrics.jsonl, summary.json and the last epoch's weights as they are, but for the
-// places on the machine that ran it (working directory, output folder, paths of the executables).
+// places on the machine that ran it (working directory, output folder, paths of the executables). A run that goes on
+// elsewhere is kept with its last checkpoint in records/unfinished/, and replaced when it has come further.
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
-const [run, name = basename(run ?? '')] = process.argv.slice(2);
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { 'no-weights': { type: 'boolean' }, unfinished: { type: 'boolean' } },
+});
+const [run, name = basename(run ?? '')] = positionals;
 const limitBytes = 4_000_000;
 
 function fail(message) {
@@ -21,18 +29,21 @@ function fail(message) {
 }
 
 if (!run) fail('usage: node scripts/import-record.mjs RUN_FOLDER [NAME]');
-if (!existsSync(join(run, 'summary.json')))
+if (!flags.unfinished && !existsSync(join(run, 'summary.json')))
   fail(`${run} has no summary.json; the run is not finished`);
-const record = join(dirname(fileURLToPath(import.meta.url)), '..', 'records', name);
-if (existsSync(record)) fail(`records/${name} exists; records are never overwritten`);
+const place = flags.unfinished ? join('unfinished', name) : name;
+const record = join(dirname(fileURLToPath(import.meta.url)), '..', 'records', place);
+if (flags.unfinished) rmSync(record, { recursive: true, force: true });
+else if (existsSync(record)) fail(`records/${name} exists; records are never overwritten`);
 
 const read = (file) => JSON.parse(readFileSync(join(run, file), 'utf8'));
 const env = read('env.json');
 const config = read('config.json');
-/** `node dist/cli/igc.js train …` → `igc train …`, without the flag that says where to. */
+/** `node dist/cli/igc.js train …` → `igc train …`, without the flag that says where to, nor where files lay. */
 function commandOf([, , ...words]) {
   const output = words.indexOf('--output');
-  return ['igc', ...(output < 0 ? words : words.toSpliced(output, 2))];
+  const kept = output < 0 ? words : words.toSpliced(output, 2);
+  return ['igc', ...kept.map((word) => (word.startsWith('/') ? basename(word) : word))];
 }
 function withoutPlaces({ cwd, command, ...rest }) {
   const resumed = Array.isArray(rest.resumed) ? { resumed: rest.resumed.map(withoutPlaces) } : {};
@@ -45,7 +56,10 @@ const write = (file, value) =>
 write('env.json', withoutPlaces(env));
 write('config.json', { ...config, output: 'runs', data: { ...config.data, dir: null } });
 for (const file of ['metrics.jsonl', 'summary.json'])
-  copyFileSync(join(run, file), join(record, file));
-const weights = join(run, 'checkpoints', 'last', 'model.safetensors');
-if (statSync(weights).size <= limitBytes) copyFileSync(weights, join(record, 'model.safetensors'));
-console.log(`records/${name}: ${commandOf(env.command).join(' ')}`);
+  if (existsSync(join(run, file))) copyFileSync(join(run, file), join(record, file));
+const last = join(run, 'checkpoints', 'last');
+const weights = join(last, 'model.safetensors');
+if (flags.unfinished) cpSync(last, join(record, 'checkpoints', 'last'), { recursive: true });
+else if (!flags['no-weights'] && statSync(weights).size <= limitBytes)
+  copyFileSync(weights, join(record, 'model.safetensors'));
+console.log(`records/${place}: ${commandOf(env.command).join(' ')}`);
