@@ -78,7 +78,7 @@ export function choicesText(setting: Setting, all: readonly Setting[]): string {
       .map(([key]) => key)
       .filter((key) => key !== 'seed'),
   );
-  const values = [...keys].map((key) => {
+  const values = [...keys].sort().map((key) => {
     const value = valueAt(config, key);
     return `${key.split('.').at(-1)} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
   });
