@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
 import { formatCount, textTable } from '../draw/text-table.ts';
+import type { Report } from '../experiment/report.ts';
 import type { ExperimentResult } from '../experiment/run-experiment.ts';
 import { mostRuns, type RunPlan } from '../experiment/run-plan.ts';
 import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
@@ -71,17 +72,29 @@ export async function runPlanned(
   const jobs = parseCount('--jobs', flags.jobs);
   const limitMs = flags.maxTime && parseDuration('--max-time', flags.maxTime);
   if (flags.dryRun) return listPlan(folder, plan, flags);
-  const result = await runVisibly(folder, plan, { jobs, limitMs: limitMs || undefined });
-  const { makeReport } = await import('../experiment/report.ts');
-  const { writeReport, reportJson } = await import('../experiment/write-report.ts');
+  const limits = { jobs, limitMs: limitMs || undefined };
+  const result = await runVisibly(folder, plan, limits).catch(async (error) => {
+    const isStopped = error instanceof IgcError && error.kind === 'interrupted';
+    if (isStopped) await report(folder); // on what is done so far
+    throw error;
+  });
+  const { reportJson } = await import('../experiment/write-report.ts');
   const { reportText } = await import('./report.ts');
-  const report = makeReport(folder);
-  const into = path.join(folder, 'report');
-  await writeReport(into, report);
-  if (flags.json) printJson(reportJson(report));
-  else printData(reportText(report));
-  printNews(`report written to ${shortPath(path.resolve(into))}: report.html, .md, .csv and .json`);
+  const written = await report(folder);
+  if (flags.json) printJson(reportJson(written));
+  else printData(reportText(written));
   throwIfUndone(folder, plan, result);
+}
+
+/** Writes the report of an experiment into its folder. */
+async function report(folder: string): Promise<Report> {
+  const { makeReport } = await import('../experiment/report.ts');
+  const { writeReport } = await import('../experiment/write-report.ts');
+  const into = path.join(folder, 'report');
+  const made = makeReport(folder);
+  await writeReport(into, made);
+  printNews(`report written to ${shortPath(path.resolve(into))}: report.html, .md, .csv and .json`);
+  return made;
 }
 
 /** A failed run is a result, but not one that a script should take for success. */

@@ -144,6 +144,8 @@ describe('igc sweep', () => {
     const { code, stderr } = await runIgc(sweep('limited', 100_000, '--max-time', '2s'));
     expect(stderr).toContain('stopped with 0 of 2 runs done');
     expect(code).toBe(130);
+    const report = path.join(root(), 'limited', 'report', 'report.md');
+    expect(readFileSync(report, 'utf8')).toMatch(/no result .* unfinished \(epoch \d+\)/);
   });
 
   it('lists its runs with --dry-run, and writes nothing', async () => {
