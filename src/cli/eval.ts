@@ -2,7 +2,6 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { textTable } from '../draw/text-table.ts';
-import { evaluationFolder, writeEvaluation } from '../experiment/evaluation-files.ts';
 import type { RunEvaluation } from '../train/load.ts';
 import {
   addConfigFlags,
@@ -52,6 +51,7 @@ async function runEval(command: Command, run: string, flags: EvalFlags): Promise
   const { readMachineFlags } = await import('./run-config.ts');
   const machine = readMachineFlags(command);
   const { evaluateRun } = await import('../train/load.ts');
+  const { evaluationFolder, writeEvaluation } = await import('../experiment/evaluation-files.ts');
   const { dataDir, split: wanted, checkpoint } = flags;
   const options = { ...machine, which: checkpoint, split: wanted, dataDir };
   const evaluation = await evaluateRun(run, options).catch((error) => {

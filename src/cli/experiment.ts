@@ -5,8 +5,8 @@ import { IgcError, usageError } from '../core/errors.ts';
 import { formatCount, textTable } from '../draw/text-table.ts';
 import type { Report } from '../experiment/report.ts';
 import type { ExperimentResult } from '../experiment/run-experiment.ts';
-import { mostRuns, type RunPlan } from '../experiment/run-plan.ts';
-import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
+import type { RunPlan } from '../experiment/run-plan.ts';
+import type { ConfigOverrides } from '../train/config.ts';
 import { makeExperimentProgress } from './experiment-progress.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { parseCount, parseDuration, parseNumber, sharedOptions } from './options.ts';
@@ -37,7 +37,8 @@ export function nameExperiment(command: Command, unless: string): void {
 }
 
 /** `3` is three seeds from 0; `0,3` is those two. Throws a usage error. */
-export function parseSeeds(text: string): readonly number[] {
+export async function parseSeeds(text: string): Promise<readonly number[]> {
+  const { mostRuns } = await import('../experiment/run-plan.ts');
   if (text.includes(',')) {
     return parseList('--seeds', text).map((part) => parseNumber('--seeds', part));
   }
@@ -57,7 +58,11 @@ export function parseList(flag: string, text: string): readonly string[] {
 }
 
 /** The folder of an experiment. Throws a usage error for names that no folder can have. */
-export function experimentFolder({ output, name }: ConfigOverrides, unless: string): string {
+export async function experimentFolder(
+  { output, name }: ConfigOverrides,
+  unless: string,
+): Promise<string> {
+  const { resolveConfig } = await import('../train/config.ts');
   const chosen = { output, name: name ?? unless };
   const config = resolveConfig('digits', chosen); // checks both, as for runs
   return path.join(config.output, config.name!);
@@ -82,7 +87,7 @@ export async function runPlanned(
   const { reportText } = await import('./report.ts');
   const written = await report(folder);
   if (flags.json) printJson(reportJson(written));
-  else printData(reportText(written));
+  else printData(await reportText(written));
   throwIfUndone(folder, plan, result);
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { textTable } from '../draw/text-table.ts';
 import type { Report } from '../experiment/report.ts';
-import { paperTable, type ReportTable, settingsTable } from '../experiment/report-tables.ts';
+import type { ReportTable } from '../experiment/report-tables.ts';
 import { sharedOptions } from './options.ts';
 import { printData, printJson, printNews, shortPath, warningText } from './terminal.ts';
 
@@ -30,13 +30,14 @@ async function runReport(folder: string, { out, json }: ReportFlags): Promise<vo
   const into = path.resolve(out ?? path.join(folder, 'report'));
   await writeReport(into, report);
   if (json) printJson(reportJson(report));
-  else printData(reportText(report));
+  else printData(await reportText(report));
   for (const reason of report.unreadable) printNews(warningText(`left out: ${reason}`));
   printNews(`written to ${shortPath(into)}: report.html, .md, .csv and .json, and figures/`);
 }
 
 /** The tables of results, for a terminal. */
-export function reportText({ title, paper, others, varied }: Report): string {
+export async function reportText({ title, paper, others, varied }: Report): Promise<string> {
+  const { paperTable, settingsTable } = await import('../experiment/report-tables.ts');
   const sections = paper.map((section) => [section.experiment.title, paperTable(section)] as const);
   const own = others.length > 0 ? [['Settings', settingsTable(others, varied)] as const] : [];
   const tables = [...sections, ...own].flatMap(([heading, table]) => [

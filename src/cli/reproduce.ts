@@ -50,7 +50,7 @@ async function runReproduce(command: Command, experiment: string, flags: Reprodu
     data: list('data'),
     only: list('only'),
     depths: list('depth')?.map((part) => parseNumber('--depth', part)),
-    seeds: parseSeeds(flags.seeds),
+    seeds: await parseSeeds(flags.seeds),
     budget: parseNumber('--budget', flags.budget),
     overrides: rest,
   };
@@ -58,7 +58,7 @@ async function runReproduce(command: Command, experiment: string, flags: Reprodu
   const named = new Map([...flagOf, ...own]);
   try {
     const plan = planPaper(experiment, request);
-    await runPlanned(experimentFolder(overrides, experiment), plan, flags);
+    await runPlanned(await experimentFolder(overrides, experiment), plan, flags);
   } catch (error) {
     throw nameFlagIn(error, named);
   }

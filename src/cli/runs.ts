@@ -6,8 +6,6 @@ import { dataError, usageError } from '../core/errors.ts';
 import { textTable } from '../draw/text-table.ts';
 import type { RunCollection } from '../experiment/run-collection.ts';
 import type { RunRecord } from '../experiment/run-record.ts';
-import { networkName } from '../train/network-choice.ts';
-import { isLocked } from '../train/run-lock.ts';
 import { sharedOptions } from './options.ts';
 import {
   formatPercent,
@@ -78,11 +76,12 @@ async function listRuns(folder: string, { json }: JsonFlag): Promise<void> {
   const { records } = collection;
   if (json) printJson(records.map(({ rows: _, evaluations: __, ...record }) => record));
   else if (records.length === 0) printData(`no runs in ${folder}`);
-  else printData(listText(folder, records));
+  else printData(await listText(folder, records));
   throwIfDamaged(folder, collection);
 }
 
-function listText(folder: string, records: readonly RunRecord[]): string {
+async function listText(folder: string, records: readonly RunRecord[]): Promise<string> {
+  const { networkName } = await import('../train/network-choice.ts');
   const rows = records.map(({ folder: run, config, status, epochs, summary }) => [
     path.relative(folder, run) || run,
     `${networkName(config)} D=${config.depth}`,
@@ -115,7 +114,7 @@ async function compareRuns(folders: readonly string[], { json }: JsonFlag): Prom
     throw usageError({ path: 'igc runs compare', rule: 'needs two runs or more', got: '1' });
   }
   const { readRunRecord } = await import('../experiment/run-record.ts');
-  const { differingValues, valueAt } = await import('../core/nested-values.ts');
+  const { differingValues, valueAt, valueText } = await import('../core/nested-values.ts');
   const { decisiveChoices } = await import('../train/run-folder.ts');
   const records = folders.map(readRunRecord);
   throwIfDamaged(folders.join(', '), { records, unreadable: [] });
@@ -132,13 +131,12 @@ async function compareRuns(folders: readonly string[], { json }: JsonFlag): Prom
   }));
   const results = resultsOf(records);
   if (json) return printJson({ runs: folders, choices, results });
-  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
   const columns = [
     { title: '' },
     ...folders.map((folder) => ({ title: path.basename(path.resolve(folder)) })),
   ];
   const rows = [
-    ...choices.map(({ key, values }) => [key, ...values.map(text)]),
+    ...choices.map(({ key, values }) => [key, ...values.map(valueText)]),
     ...results.map(({ key, values }) => [key, ...values.map((value) => value ?? '–')]),
   ];
   printData(textTable(columns, rows).join('\n'));
@@ -177,6 +175,7 @@ async function cleanRuns(folder: string, { failed, checkpoints, yes }: CleanFlag
     throw usageError({ path: 'igc runs clean', rule: 'must be told what to remove', hint });
   }
   const { removable } = await import('../experiment/removable.ts');
+  const { isLocked } = await import('../train/run-lock.ts');
   const collection = await readRuns(folder);
   const found = removable(collection.records, { failed, checkpoints });
   if (found.length === 0) printData('nothing to remove');

@@ -51,7 +51,7 @@ async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
   }
   const list = flags.list === undefined ? undefined : await readList(flags.list);
   try {
-    const plan = planSweep({ base, grid, list, seeds: parseSeeds(flags.seeds) });
+    const plan = planSweep({ base, grid, list, seeds: await parseSeeds(flags.seeds) });
     if (plan.runs.every(({ config }) => config.data.valSplit === 0)) {
       printNews(
         warningText(
@@ -59,7 +59,7 @@ async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
         ),
       );
     }
-    await runPlanned(experimentFolder(overrides, 'sweep'), plan, flags);
+    await runPlanned(await experimentFolder(overrides, 'sweep'), plan, flags);
   } catch (error) {
     throw nameFlagIn(error, flagOf);
   }
