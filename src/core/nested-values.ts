@@ -7,8 +7,8 @@ export function setPath(target: Record<string, unknown>, path: string, value: un
   let place = target;
   for (const key of keys) {
     const inner = Object.hasOwn(place, key) ? place[key] : undefined;
-    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) {
-      place = inner as Record<string, unknown>;
+    if (isRecord(inner)) {
+      place = inner;
       continue;
     }
     const fresh: Record<string, unknown> = {};
@@ -24,6 +24,11 @@ export function valueAt(value: unknown, path: string): unknown {
     const isObject = typeof at === 'object' && at !== null && Object.hasOwn(at, key);
     return isObject ? (at as Record<string, unknown>)[key] : undefined;
   }, value);
+}
+
+/** A value as people write it: texts bare, everything else as JSON. */
+export function valueText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** `over` laid over `base`: objects key by key; everything else replaces. Undefined keeps the base. */

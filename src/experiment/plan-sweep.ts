@@ -1,6 +1,6 @@
 /** From a question of a user's own, as a grid or a list of choices, to single runs. */
 import { usageError } from '../core/errors.ts';
-import { setPath } from '../core/nested-values.ts';
+import { setPath, valueText } from '../core/nested-values.ts';
 import { type ConfigOverrides, resolveConfig } from '../train/config.ts';
 import { mostRuns, planRun, type RunPlan, uniqueRuns } from './run-plan.ts';
 
@@ -96,9 +96,8 @@ function resolveSetting(
 const labelled = new Set(['net', 'depth', 'data.name', 'epochs', 'seed']);
 
 function settingText(setting: Readonly<Record<string, unknown>>): string {
-  const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
   return Object.entries(setting)
     .filter(([key]) => !labelled.has(key))
-    .map(([key, value]) => `${key} ${text(value)}`)
+    .map(([key, value]) => `${key} ${valueText(value)}`)
     .join(', ');
 }

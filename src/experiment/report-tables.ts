@@ -1,5 +1,5 @@
 /** The tables of a report: the paper's figures beside ours, tests, settings, runs. Cells are text. */
-import { valueAt } from '../core/nested-values.ts';
+import { valueAt, valueText } from '../core/nested-values.ts';
 import type { Comparison } from './comparison.ts';
 import type { PaperRow, PaperSection } from './report.ts';
 import type { RunRecord } from './run-record.ts';
@@ -246,8 +246,7 @@ function signed(value: number): string {
 }
 
 function plainText(value: unknown): string {
-  if (value === undefined) return none;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return value === undefined ? none : valueText(value);
 }
 
 function begunRows(settings: readonly (Setting | undefined)[]): ReadonlySet<number> {

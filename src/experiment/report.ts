@@ -57,7 +57,7 @@ export interface Report {
 /**
  * Reads every run in `folder`: of its experiment, planned ones too, or of whatever run folders lie in it.
  *
- * Throws a data error where there is none, and for damaged runs.
+ * Throws a data error where there is none. What is damaged is told in the report.
  * @example (await makeReport('runs/table4')).paper[0]?.orders
  */
 export function makeReport(folder: string, now: Date = new Date()): Report {

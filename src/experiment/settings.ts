@@ -1,5 +1,5 @@
 /** Runs that differ in their seed alone are one setting, whose results have a mean and a deviation. */
-import { differingValues, valueAt } from '../core/nested-values.ts';
+import { differingValues, valueAt, valueText } from '../core/nested-values.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { RunSummary } from '../train/events.ts';
 import { networkName } from '../train/network-choice.ts';
@@ -55,9 +55,15 @@ function isFurther(a: RunRecord, b: RunRecord): boolean {
 }
 
 /** From the best to the worst. */
-const states = [
-  ...(['finished', 'running', 'diverged', 'unfinished', 'failed', 'damaged', 'not run'] as const),
-] satisfies readonly RunStatus[];
+const states: readonly RunStatus[] = [
+  'finished',
+  'running',
+  'diverged',
+  'unfinished',
+  'failed',
+  'damaged',
+  'not run',
+];
 
 /** Equal for runs that differ in nothing but their seed. */
 export function settingKey(config: RunConfig): string {
@@ -78,10 +84,9 @@ export function choicesText(setting: Setting, all: readonly Setting[]): string {
       .map(([key]) => key)
       .filter((key) => key !== 'seed'),
   );
-  const values = [...keys].sort().map((key) => {
-    const value = valueAt(config, key);
-    return `${key.split('.').at(-1)} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
-  });
+  const values = [...keys]
+    .sort()
+    .map((key) => `${key.split('.').at(-1)} ${valueText(valueAt(config, key))}`);
   const places = new Set(alike.map((other) => dataPlace(other.config)));
   return [...values, ...(places.size > 1 ? [dataPlace(config).trim()] : [])].join(', ');
 }

@@ -6,7 +6,7 @@ import { internalError, usageError } from '../core/errors.ts';
 import type { AugmentSpec } from '../data/batches/augment.ts';
 import { checkSizes } from '../data/batches/batch-content.ts';
 import { type BatchSource, openBatches } from '../data/batches/batches.ts';
-import type { ImageSize } from '../data/batches/shrink.ts';
+import { type ImageSize, sizeAt } from '../data/batches/shrink.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
 import { cropShare } from '../data/images/encoded-images.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
@@ -144,7 +144,7 @@ export function sizesOf({ augment, epochs }: RunConfig): readonly ImageSize[] {
 
 /** What computes the batches of an epoch. */
 export function executorAt({ executor, smaller }: TrainingModel, epoch: number): Executor {
-  return smaller.find(({ untilEpoch }) => epoch < untilEpoch)?.executor ?? executor;
+  return sizeAt(smaller, epoch)?.executor ?? executor;
 }
 
 /** Starts the batches from where a state stands. */

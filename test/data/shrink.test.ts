@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { stream } from '../../src/core/random.ts';
 import { openBatches } from '../../src/data/batches/batches.ts';
-import { shrinkImages, sideAt } from '../../src/data/batches/shrink.ts';
+import { shrinkImages, sizeAt } from '../../src/data/batches/shrink.ts';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 
@@ -59,7 +59,7 @@ describe('smaller images', () => {
       { untilEpoch: 2, side: 16 },
       { untilEpoch: 5, side: 24 },
     ];
-    expect([0, 1, 2, 4, 5, 9].map((epoch) => sideAt(sizes, epoch))).toEqual([
+    expect([0, 1, 2, 4, 5, 9].map((epoch) => sizeAt(sizes, epoch)?.side)).toEqual([
       16,
       16,
       24,
@@ -67,7 +67,7 @@ describe('smaller images', () => {
       undefined,
       undefined,
     ]);
-    expect(sideAt([], 0)).toBeUndefined();
+    expect(sizeAt([], 0)).toBeUndefined();
   });
 });
 

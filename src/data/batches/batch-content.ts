@@ -17,7 +17,7 @@ import {
 import { applyCutout, chooseCutout } from './cutout.ts';
 import { isMixing, mixBatch } from './mixing.ts';
 import { findWrongValue } from './resized-crop.ts';
-import { type ImageSize, shrinkImages, sideAt } from './shrink.ts';
+import { type ImageSize, shrinkImages, sizeAt } from './shrink.ts';
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */
 export interface BatchRecipe {
@@ -146,7 +146,7 @@ export function finishBatch(
   out.partners.set(out.labels);
   out.weights.fill(1);
   if (isMixing(augment)) mixBatch({ out, shape: set, spec: augment, seed, epoch, count });
-  const side = sideAt(sizes, epoch);
+  const side = sizeAt(sizes, epoch)?.side;
   if (side !== undefined) shrinkImages(out.images, count, set, side);
 }
 

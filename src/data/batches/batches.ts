@@ -12,7 +12,7 @@ import { type BatchRecipe, checkRecipe, countBatches, isDecoded } from './batch-
 import type { BatchRange, ProducerTask } from './batch-producer.ts';
 import { awaitBatch, type BatchRing, endRing, makeRing, openSlots, release } from './batch-ring.ts';
 import { isMixing } from './mixing.ts';
-import { sideAt } from './shrink.ts';
+import { sizeAt } from './shrink.ts';
 
 /** Which batches, from where to where, and how they are made ahead. */
 export interface BatchRequest extends BatchRecipe, BatchRange {
@@ -119,7 +119,7 @@ function makeSource(
       isHolding = true;
       const { images, labels, indices, partners, weights } = views[batch++ % ring.slots]!;
       const count = Math.min(batchSize, set.count - step * batchSize);
-      const side = sideAt(sizes, epoch);
+      const side = sizeAt(sizes, epoch)?.side;
       const imageSize = side === undefined ? ring.imageSize : set.channels * side * side;
       const result: Batch = {
         epoch,

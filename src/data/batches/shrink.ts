@@ -12,9 +12,9 @@ export interface ImageSize {
   readonly side: number;
 }
 
-/** The side of an epoch's images; undefined for their own. */
-export function sideAt(sizes: readonly ImageSize[], epoch: number): number | undefined {
-  return sizes.find(({ untilEpoch }) => epoch < untilEpoch)?.side;
+/** The size that an epoch's images have; undefined for their own. */
+export function sizeAt<T extends ImageSize>(sizes: readonly T[], epoch: number): T | undefined {
+  return sizes.find(({ untilEpoch }) => epoch < untilEpoch);
 }
 
 /**
