@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { makeReport } from '../../../src/experiment/report.ts';
+import { writeReport } from '../../../src/experiment/write-report.ts';
 import { paperTable } from '../../../src/theory/tables/paper-table.ts';
 import { type RecordedResult, results } from '../../../src/theory/tables/results.ts';
 
@@ -16,7 +18,6 @@ describe('recorded results', () => {
   });
 
   it('are told in the report beside the records', async () => {
-    const { makeReport, writeReport } = await import('../../../dist/index.js');
     const out = mkdtempSync(path.join(tmpdir(), 'igcnet-report-'));
     onTestFinished(() => rmSync(out, { recursive: true, force: true }));
     await writeReport(out, makeReport(path.join(root, 'records')));
