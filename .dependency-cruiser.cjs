@@ -1,6 +1,6 @@
 /**
  * Imports point one way:
- *   core ← spec ← theory ← plan ← kernels, data, formats ← train ← experiment ← cli
+ *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment ← cli
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
 const mayImport = {
@@ -12,11 +12,23 @@ const mayImport = {
   kernels: ['core', 'spec', 'plan'],
   data: ['core'],
   formats: ['core', 'spec'],
-  train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats'],
-  bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
-  experiment: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+  model: ['core', 'spec', 'plan', 'kernels', 'formats'],
+  train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model'],
+  bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
+  experiment: [
+    'core',
+    'draw',
+    'spec',
+    'theory',
+    'plan',
+    'kernels',
+    'data',
+    'formats',
+    'model',
+    'train',
+  ],
   cli: [
-    ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'train'],
+    ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
     'experiment',
   ],
 };

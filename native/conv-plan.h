@@ -99,12 +99,12 @@ inline int64_t planConv(Executor& e, Step& s) {
   });
   s.chunkForward = chooseChunk(c, last > 0, s.rowsForward, 1);
   s.partsForward = 1;
-  if (!e.training && last == 0) shareOut(e, s, c);
+  if (!trains(e) && last == 0) shareOut(e, s, c);
   for (int k = 0; k <= last; k++) {
     Conv& c = s.convs[k];
     int64_t weights = groupWeights(c);  // packConv sums the weights of repeated inputs in scratch
     if (weights / LANES + 1 > most) most = weights / LANES + 1;
-    if (!e.training) continue;
+    if (!trains(e)) continue;
     int64_t fits = k == 0 ? kFirstScratchBytes : kScratchBytes;
     int64_t need = chooseStrips(c.outHeight, fits, leastStrips(e, c, k > 0, 2), c.rows, c.strips, [&](Rows rows) {
       return backwardHead(s, c) + perOut(c) * odd(int64_t(gradientRows(c, rows).count()) * gradCols(c)) +
@@ -113,7 +113,7 @@ inline int64_t planConv(Executor& e, Step& s) {
     if (need > most) most = need;
     c.chunk = chooseChunk(c, k > 0, c.rows, 2);
   }
-  if (e.training) planTogether(e, s);
+  if (trains(e)) planTogether(e, s);
   return most * LANES;
 }
 
@@ -122,7 +122,7 @@ inline int64_t planConv(Executor& e, Step& s) {
 inline void packConv(const Executor& e, const Step& s, Conv& c, float* summed) {
   int inputs = perIn(c), outputs = perOut(c), taps = c.kernelH * c.kernelW;
   int64_t size = int64_t(outputs) * inputs * taps;
-  bool backward = e.training && (&c != s.convs || s.mode[0] != kNone);
+  bool backward = trains(e) && (&c != s.convs || s.mode[0] != kNone);
   for (int g = 0; g < c.groups; g++) {
     const float* w = e.parameters + c.weight + g * size;
     packWeights(c.packed + g * size, w, outputs, int64_t(inputs) * taps, inputs, taps, taps, false);

@@ -237,7 +237,7 @@ void convForward(const StepTask& job, int task, int worker) {
       StripConv strip = scratchConv(c, g, from.at, channel, from.cols);
       strip.requests = &requests;
       takePart(strip, outputs, p.part, s.partsForward);
-      strip.halves = !e.training;
+      strip.halves = !trains(e);
       convolve<kScratch>(strip, outputs, height, width, store);
     }
     if (!bn) continue;
@@ -251,7 +251,7 @@ void convForward(const StepTask& job, int task, int worker) {
 
 inline void convForwardTask(void* context, int task, int worker) {
   StepTask& job = *static_cast<StepTask*>(context);
-  if (job.e->training && job.e->tensors[job.s->output].bn >= 0) convForward<true>(job, task, worker);
+  if (trains(*job.e) && job.e->tensors[job.s->output].bn >= 0) convForward<true>(job, task, worker);
   else convForward<false>(job, task, worker);
 }
 
@@ -262,7 +262,7 @@ INLINE int forwardTasks(const Step& s) {
 
 inline void convForward(Executor& e, Step& s) {
   const Tensor& out = e.tensors[s.output];
-  BatchNorm* bn = e.training && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
+  BatchNorm* bn = trains(e) && out.bn >= 0 ? &e.batchNorms[out.bn] : nullptr;
   if (bn) {
     startStatistics(e, *bn);
     bn->usedSlots = s.stripsForward;

@@ -69,6 +69,13 @@ struct Step {
   double smoothing;
 };
 
+// Modules that only infer (IGC_INFERENCE) leave out what only training plans need, and the loss.
+#if defined(IGC_INFERENCE)
+constexpr bool kTrains = false;
+#else
+constexpr bool kTrains = true;
+#endif
+
 struct Executor {
   int training, batch, replicas, lanes, blocksPerReplica, count;
   int gridRows, gridColumns;             // tiles of an image, one a lane
@@ -94,8 +101,9 @@ struct Executor {
   int64_t *forwardTimes, *backwardTimes;  // [step]: nanoseconds of the last pass
   int *forwardTasks, *backwardTasks;      // [step]: of its loop with the fewest
 };
+inline bool trains(const Executor& e) { return kTrains && e.training; }
 
-// The kernels of one instruction set and storage of activations.
+// The kernels of one instruction set and storage of activations. Null where modules that only infer have none.
 struct KernelTable {
   const char* name;
   int lanes;

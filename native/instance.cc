@@ -185,7 +185,7 @@ bool allocateConv(Instance& in, Conv& c) {
   int64_t weights = int64_t(c.outChannels) * (c.inChannels / c.groups) * c.kernelH * c.kernelW;
   if (!(c.packed = in.arena.make<float>(weights))) return false;
   if (c.bn >= 0 && !(c.finish = in.arena.make<float>(c.outChannels))) return false;
-  if (!in.e.training) return true;
+  if (!trains(in.e)) return true;
   return (c.packedBackward = in.arena.make<float>(weights)) && (c.partials = in.arena.make<float>(weights * c.partialSlots));
 }
 
@@ -248,7 +248,7 @@ bool instantiate(Instance& in, const double* program, const ModelArrays& model, 
     std::memset(e.activations, kNaN, size_t(activationBytes));
     std::memset(e.gradients, kNaN, size_t(in.gradientSize) * sizeof(float));
   }
-  if (!e.training) {
+  if (!trains(e)) {
     lockPool(e.pool);
     in.kernels->prepare(&e);
     unlockPool(e.pool);

@@ -17,7 +17,7 @@ void countTasks(const Executor& e, int i) {
   if (s.kind == kPermute || s.kind == kAveragePool || s.kind == kMaxPool) e.backwardTasks[i] = images * e.tensors[s.inputs[0]].channels;
   if (s.kind != kConv) return;
   e.forwardTasks[i] = images * forwardTasks(s);
-  if (!e.training) return;
+  if (!trains(e)) return;
   e.backwardTasks[i] = s.together * backwardTasks(s.convs[0]);
   for (int k = 1; k < s.convCount; k++) e.backwardTasks[i] = minimum(e.backwardTasks[i], s.together * backwardTasks(s.convs[k]));
 }
@@ -142,7 +142,7 @@ void prepare(Executor* e) {
 }
 
 void forward(Executor* e) {
-  if (e->training) pack(e);
+  if (trains(*e)) pack(e);
   for (int i = 0; i < e->stepCount; i++) {
     Step& s = e->steps[i];
     int64_t start = nanoseconds();
@@ -155,7 +155,7 @@ void forward(Executor* e) {
       case kAdd: forEachPlane(*e, s, channels, addForwardTask); break;
       case kAveragePool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? averageTilesTask : poolForwardTask); break;
       case kMaxPool: forEachPlane(*e, s, channels, tilesOf(*e) > 1 ? maxPoolTilesTask : maxPoolForwardTask); break;
-      case kLoss: forEachPlane(*e, s, 1, lossForwardTask); break;
+      case kLoss: if (kTrains) forEachPlane(*e, s, 1, lossForwardTask); break;
     }
     e->forwardTimes[i] = nanoseconds() - start;
   }
@@ -205,8 +205,13 @@ void updateSgd(Pool* pool, float* w, const float* g, float* m, int64_t n, float 
   parallelFor(pool, int((n + kSgdChunk - 1) / kSgdChunk), sgdTask, &job);
 }
 
+#if defined(IGC_INFERENCE)
+const KernelTable table = {IGC_NAME, LANES, sizeof(Element), planSteps, prepare, setBatch, forward, nullptr, readActivation,
+                           nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+#else
 const KernelTable table = {IGC_NAME, LANES, sizeof(Element), planSteps, prepare, setBatch, forward, backward, readActivation,
                            readGradient, writeGradient, copyActivations, updateSgd, fmaRate, streamRates};
+#endif
 
 }  // namespace
 }  // namespace IGC_ISA

@@ -145,7 +145,7 @@ inline void maxPoolTilesTask(void* context, int task, int worker) {
 // channel of one block.
 inline int64_t poolScratch(const Executor& e, const Step& s) {
   if (s.kind != kMaxPool && s.kind != kAveragePool) return 0;
-  if (e.training) return s.kind == kMaxPool ? 2 * positions(e.tensors[s.inputs[0]]) * LANES : 0;
+  if (trains(e)) return s.kind == kMaxPool ? 2 * positions(e.tensors[s.inputs[0]]) * LANES : 0;
   const TileRegion region = windowsOf(e, s);
   return tilesOf(e) > 1 ? (region.positions() + runVectors(e.tensors[s.inputs[0]], region)) * LANES : 0;
 }

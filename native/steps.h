@@ -197,7 +197,7 @@ inline void normalizeBackwardTask(void* context, int task, int) {
 
 inline void batchNormForward(Executor& e, Step& s) {
   BatchNorm& bn = e.batchNorms[s.bn];
-  if (e.training) {
+  if (trains(e)) {
     startStatistics(e, bn);
     bn.usedSlots = 1;
     forEachPlane(e, s, bn.channels, statisticsTask);

@@ -42,12 +42,19 @@ const flags = [
 ].flatMap((line) => line.split(' '));
 const relaxed = ['-mrelaxed-simd'];
 const threads = ['-matomics', '-Wl,--shared-memory,--export=__stack_pointer'];
-const variants = {
+const engines = {
   simd128: [],
   'simd128-threads': threads,
   'relaxed-simd': relaxed,
   'relaxed-simd-threads': [...relaxed, ...threads],
 };
+// `inference-…`: without what only training needs, for pages that classify.
+const variants = Object.fromEntries(
+  Object.entries(engines).flatMap(([name, more]) => [
+    [name, more],
+    [`inference-${name}`, ['-DIGC_INFERENCE', ...more]],
+  ]),
+);
 
 const sha256 = (...parts) =>
   parts.reduce((h, part) => h.update(part), createHash('sha256')).digest('hex');

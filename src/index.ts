@@ -109,6 +109,7 @@ export { nativeKernelSets } from './kernels/native.ts';
 export { referenceKernels } from './kernels/reference.ts';
 export { type GraphWithWeights, runGraph } from './kernels/run-graph.ts';
 export { wasmKernelSets } from './kernels/wasm.ts';
+export type { Preprocessing } from './model/model-file.ts';
 // Plans
 export {
   countMemory,
@@ -211,7 +212,6 @@ export {
   predictFiles,
   type RunEvaluation,
 } from './train/load.ts';
-export type { Preprocessing } from './train/model-file.ts';
 export { type RecipeName, recipes } from './train/recipes.ts';
 export { readRunConfig } from './train/run-folder.ts';
 export { type TrainOptions, train } from './train/train.ts';

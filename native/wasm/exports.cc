@@ -45,23 +45,29 @@ EXPORT void forward(Instance* in, double oldWeight) {
   in->e.oldWeight = oldWeight;
   in->kernels->forward(&in->e);
 }
-EXPORT void backward(Instance* in) { in->kernels->backward(&in->e); }
 
+// Values of a tensor as [count][C][H][W].
+EXPORT void readTensor(const Instance* in, int tensor, int count, float* out) {
+  in->kernels->readActivation(&in->e, in->e.tensors[tensor], count, out);
+}
+
+#if !defined(IGC_INFERENCE)
+
+EXPORT void backward(Instance* in) { in->kernels->backward(&in->e); }
 EXPORT const double* losses(const Instance* in) { return in->e.losses; }
 EXPORT const float* arena(const Instance* in, int gradients) {
   return gradients ? in->e.gradients : (const float*)in->e.activations;
 }
 
-EXPORT void readTensor(const Instance* in, int tensor, int gradient, int count, float* out) {
-  const Tensor& t = in->e.tensors[tensor];
-  auto read = gradient ? in->kernels->readGradient : in->kernels->readActivation;
-  read(&in->e, t, count, out);
+EXPORT void readGradient(const Instance* in, int tensor, int count, float* out) {
+  in->kernels->readGradient(&in->e, in->e.tensors[tensor], count, out);
 }
 EXPORT void writeGradient(Instance* in, int tensor, const float* values) {
-  const Tensor& t = in->e.tensors[tensor];
-  in->kernels->writeGradient(&in->e, t, values);
+  in->kernels->writeGradient(&in->e, in->e.tensors[tensor], values);
 }
 
 EXPORT void updateSgd(float* w, const float* g, float* m, int n, double lr, double mu, double decay, int nesterov) {
   kernelsBaseline()->updateSgd(createPool(poolThreads(nullptr)), w, g, m, n, float(lr), float(mu), float(decay), nesterov);
 }
+
+#endif

@@ -11,8 +11,8 @@ import { openDataset } from '../data/open-dataset.ts';
 import { openImagenet } from '../data/readers/imagenet.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { chooseKernels } from '../kernels/choose.ts';
+import { initializeModel, makeModel, planModel } from '../model/model.ts';
 import { resolveConfig } from '../train/config.ts';
-import { initializeModel, makeModel, planModel } from '../train/model.ts';
 import { configNetwork } from '../train/network-choice.ts';
 import { median } from './timing.ts';
 

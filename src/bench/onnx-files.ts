@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportOnnx } from '../formats/onnx/export-network.ts';
 import { referenceKernels } from '../kernels/reference.ts';
-import { initializeModel, makeModel, namedValues } from '../train/model.ts';
+import { initializeModel, makeModel, namedValues } from '../model/model.ts';
 import type { Absence, Peer, PeerSetting } from './peer.ts';
 
 /** Starts a peer on such files, which are there as long as it is. */

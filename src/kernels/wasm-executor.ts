@@ -36,14 +36,9 @@ export function wasmExecutor(
     exports.destroy(instance);
     places.give();
   };
-  const read = (id: number, gradient: number, count: number, out: Float32Array) => {
-    exports.readTensor(instance, id, gradient, count, at.out);
-    out.set(heap.floats(at.out, count * elements(plan, id)));
-  };
-  const readWhole = (id: number, gradient: number) => {
-    const values = new Float32Array(plan.batch * elements(plan, id));
-    read(id, gradient, plan.batch, values);
-    return values;
+  const readWhole = (id: number, read: 'readTensor' | 'readGradient') => {
+    exports[read](instance, id, plan.batch, at.out);
+    return heap.floats(at.out, plan.batch * elements(plan, id)).slice();
   };
   const losses = new Float64Array(plan.batch);
   const readLosses = () => {
@@ -85,11 +80,13 @@ export function wasmExecutor(
     loss: () => readLosses().reduce((sum, loss) => sum + loss, 0) / count,
     losses: readLosses,
     output() {
-      read(plan.output, 0, count, output);
-      return output.subarray(0, count * elements(plan, plan.output));
+      exports.readTensor(instance, plan.output, count, at.out);
+      const values = output.subarray(0, count * elements(plan, plan.output));
+      values.set(heap.floats(at.out, values.length));
+      return values;
     },
-    readTensor: (id) => readWhole(id, 0),
-    readGradient: (id) => readWhole(id, 1),
+    readTensor: (id) => readWhole(id, 'readTensor'),
+    readGradient: (id) => readWhole(id, 'readGradient'),
     writeGradient(id, values) {
       heap.floats(at.out, values.length).set(values);
       exports.writeGradient(instance, id, at.out);

@@ -38,10 +38,13 @@ export interface WasmExports {
   ): void;
   prepare(instance: number): void;
   forward(instance: number, oldWeight: number): void;
+  /** Values of a tensor. */
+  readTensor(instance: number, id: number, count: number, out: number): void;
+  // From here on not in modules for inference.
   backward(instance: number): void;
   losses(instance: number): number;
   arena(instance: number, gradients: number): number;
-  readTensor(instance: number, id: number, gradient: number, count: number, out: number): void;
+  readGradient(instance: number, id: number, count: number, out: number): void;
   writeGradient(instance: number, id: number, values: number): void;
   updateSgd(
     parameters: number,

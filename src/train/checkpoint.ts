@@ -8,19 +8,17 @@ import * as v from 'valibot';
 import { findFolder, replaceFolder } from '../core/durable-files.ts';
 import { dataError } from '../core/errors.ts';
 import { jsonText } from '../core/json-file.ts';
-import type { Model } from './model.ts';
+import type { Model } from '../model/model.ts';
 import {
   checkVersion,
   encodeModel,
-  encodeOptimizer,
   fillModel,
-  fillOptimizer,
   formatVersion,
   issueText,
   type ModelCard,
-  readBytes,
-  readModelFile,
-} from './model-file.ts';
+} from '../model/model-file.ts';
+import { encodeOptimizer, fillOptimizer } from './optimizer-file.ts';
+import { readBytes, readModelFile } from './read-model.ts';
 
 export type CheckpointName = 'last' | 'best';
 

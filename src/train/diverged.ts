@@ -1,7 +1,7 @@
 /** What is said when a run's numbers stop being numbers: where first, and what is left to go back to. */
 import { complain, IgcError } from '../core/errors.ts';
 import type { Executor } from '../kernels/contract.ts';
-import { firstNonFinite, type Model, parameterSlices, stateSlices } from './model.ts';
+import { firstNonFinite, type Model, parameterSlices, stateSlices } from '../model/model.ts';
 
 export interface Divergence {
   /** `loss` or `the weights`: what should have been finite. */

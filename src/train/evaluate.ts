@@ -15,8 +15,8 @@ import {
 } from '../data/batches/batch-content.ts';
 import { type Batch, openBatches } from '../data/batches/batches.ts';
 import type { AnyImageSet, ChannelStatistics } from '../data/dataset.ts';
-import type { Model } from './model.ts';
-import { planModel } from './model.ts';
+import type { Model } from '../model/model.ts';
+import { planModel } from '../model/model.ts';
 
 /** How well a network does on a split; accuracies in percent. */
 export interface Evaluation {

@@ -7,9 +7,9 @@ import { complain, IgcError, usageError } from '../core/errors.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { chooseKernels } from '../kernels/choose.ts';
+import { initializeModel } from '../model/model.ts';
 import { newState } from './checkpoint.ts';
 import { datasetRequest, type RunConfig } from './config.ts';
-import { initializeModel } from './model.ts';
 import { oldWeightAt } from './schedule.ts';
 import { disposeTrainingModel, makeTrainingModel, openTrainingBatches } from './trainer-parts.ts';
 

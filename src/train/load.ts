@@ -8,21 +8,21 @@ import { decodeImageFile } from '../data/images/image-decoder.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { chooseKernels } from '../kernels/choose.ts';
-import type { NetSpec } from '../spec/network.ts';
-import { checkpointFiles, readState, resolveCheckpoint } from './checkpoint.ts';
-import { type Classifier, makeClassifier } from './classifier.ts';
-import { datasetRequest, parseConfig, type RunConfig } from './config.ts';
-import { type Evaluation, makeEvaluator } from './evaluate.ts';
-import type { Model } from './model.ts';
+import { type Classifier, makeClassifier } from '../model/classifier.ts';
+import type { Model } from '../model/model.ts';
 import {
   checkNetwork,
   type ModelCard,
   type ModelFile,
   modelFromFile,
   type Preprocessing,
-  readModelFile,
-} from './model-file.ts';
+} from '../model/model-file.ts';
+import type { NetSpec } from '../spec/network.ts';
+import { checkpointFiles, readState, resolveCheckpoint } from './checkpoint.ts';
+import { datasetRequest, parseConfig, type RunConfig } from './config.ts';
+import { type Evaluation, makeEvaluator } from './evaluate.ts';
 import { configNetwork } from './network-choice.ts';
+import { readModelFile } from './read-model.ts';
 import { readRunConfig } from './run-folder.ts';
 
 /** Which checkpoint, on which kernels. */

@@ -1,9 +1,9 @@
 /** One step on made-up images, as the trainer and the classifier do it, to be repeated and timed. */
 import { stream } from '../core/random.ts';
 import type { Executor, KernelSet } from '../kernels/contract.ts';
+import { initializeModel, makeModel, planModel } from '../model/model.ts';
 import type { ActivationStorage } from '../plan/plan.ts';
 import type { NetSpec } from '../spec/network.ts';
-import { initializeModel, makeModel, planModel } from './model.ts';
 
 /** What is measured: a training step, or a forward pass alone. */
 export const works = ['train', 'inference'] as const;

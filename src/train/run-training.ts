@@ -10,6 +10,8 @@ import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
+import { initializeModel } from '../model/model.ts';
+import type { ModelCard } from '../model/model-file.ts';
 import { countCost } from '../theory/cost.ts';
 import {
   checkpointFiles,
@@ -24,9 +26,7 @@ import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.t
 import { describeEnvironment } from './environment.ts';
 import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
 import { removeFailure, writeFailure } from './failure-file.ts';
-import { initializeModel } from './model.ts';
-import type { ModelCard } from './model-file.ts';
-import { readModelFile } from './model-file.ts';
+import { readModelFile } from './read-model.ts';
 import { checkRates, resumedConfig } from './resume.ts';
 import {
   addEnvironment,

@@ -3,7 +3,7 @@
  * of its batch norms' running averages. With it, it is the average that is evaluated, kept and exported.
  */
 import type { RealArray } from '../kernels/contract.ts';
-import type { Model } from './model.ts';
+import type { Model } from '../model/model.ts';
 
 /** A model with values of its own, equal to those of `model` at this moment. */
 export function beginAverage(model: Model): Model {

@@ -1,8 +1,8 @@
 /** What native kernels tell of time: of the machine at its best, and of each step of a plan. */
 import { describe, expect, it } from 'vitest';
 import { type InstructionSet, machineMeter } from '../../src/kernels/native.ts';
+import { initializeModel, makeModel, planModel } from '../../src/model/model.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
-import { initializeModel, makeModel, planModel } from '../../src/train/model.ts';
 import { nativeSets, skippedSets } from './kernel-sets.ts';
 
 for (const { name, reason } of skippedSets) console.warn(`skipped: ${name}, ${reason}`);

@@ -4,6 +4,8 @@ import { stream } from '../../src/core/random.ts';
 import { decodeSafetensors } from '../../src/formats/safetensors.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
 import { runGraph } from '../../src/kernels/run-graph.ts';
+import { initializeModel, makeModel } from '../../src/model/model.ts';
+import { encodeModel } from '../../src/model/model-file.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import { graphBuilder, type Shape } from '../../src/spec/graph.ts';
 import { type NamedNetwork, namedNetwork } from '../../src/spec/named-networks.ts';
@@ -11,8 +13,6 @@ import { buildGraph, type NetSpec } from '../../src/spec/network.ts';
 import { blockComposite, blockNonZeros } from '../../src/theory/composite.ts';
 import { composeChain } from '../../src/theory/linear-chain.ts';
 import { igcParameters } from '../../src/theory/widths.ts';
-import { initializeModel, makeModel } from '../../src/train/model.ts';
-import { encodeModel } from '../../src/train/model-file.ts';
 import { nmse } from '../kernels/trial.ts';
 import { tolerances } from '../tolerances.ts';
 

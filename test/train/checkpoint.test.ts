@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { IgcError } from '../../src/core/errors.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/formats/safetensors.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
+import { initializeModel, makeModel } from '../../src/model/model.ts';
+import { modelFromFile } from '../../src/model/model-file.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
 import {
   newState,
@@ -13,8 +15,7 @@ import {
   restoreCheckpoint,
   writeCheckpoint,
 } from '../../src/train/checkpoint.ts';
-import { initializeModel, makeModel } from '../../src/train/model.ts';
-import { modelFromFile, readModelFile } from '../../src/train/model-file.ts';
+import { readModelFile } from '../../src/train/read-model.ts';
 import { temporaryFolder } from './small-run.ts';
 
 const input = { channels: 1, height: 8, width: 8 };

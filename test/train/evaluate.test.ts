@@ -3,9 +3,9 @@ import { openSynthetic } from '../../src/data/readers/synthetic.ts';
 import { channelStatistics } from '../../src/data/statistics.ts';
 import type { Executor, KernelSet } from '../../src/kernels/contract.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
+import { initializeModel, makeModel } from '../../src/model/model.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
 import { makeEvaluator } from '../../src/train/evaluate.ts';
-import { initializeModel, makeModel } from '../../src/train/model.ts';
 
 const synthetic = { count: 8, testCount: 7, classes: 3, channels: 1, height: 8, width: 8 };
 

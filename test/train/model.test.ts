@@ -1,7 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { referenceKernels } from '../../src/kernels/reference.ts';
-import { namedNetwork } from '../../src/spec/named-networks.ts';
-import { resolveConfig } from '../../src/train/config.ts';
 import {
   firstNonFinite,
   initializeModel,
@@ -9,7 +7,9 @@ import {
   parameterSlices,
   planModel,
   stateSlices,
-} from '../../src/train/model.ts';
+} from '../../src/model/model.ts';
+import { namedNetwork } from '../../src/spec/named-networks.ts';
+import { resolveConfig } from '../../src/train/config.ts';
 import { decaySpans } from '../../src/train/optimizer.ts';
 
 const input = { channels: 3, height: 32, width: 32 };

@@ -11,7 +11,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadNativeKernels, nativeMemory } from '../../src/kernels/native.ts';
 import type { TrainEvent } from '../../src/train/events.ts';
-import { readModelFile } from '../../src/train/model-file.ts';
+import { readModelFile } from '../../src/train/read-model.ts';
 import { isThorough } from '../thorough.ts';
 import { collect, lastingParts, resumeTask, smallTask, temporaryFolder } from './small-run.ts';
 

@@ -1,16 +1,16 @@
 /** Networks with values of their own everywhere, and what the float64 definition makes of some images. */
 import { stream } from '../../../src/core/random.ts';
 import type { NetworkWithValues } from '../../../src/formats/onnx/export-network.ts';
-import { type NetVariant, namedNetwork } from '../../../src/spec/named-networks.ts';
-import type { NetSpec } from '../../../src/spec/network.ts';
-import { readOwnNetwork, requestNetwork } from '../../../src/spec/own-network.ts';
 import {
   initializeModel,
   type Model,
   makeModel,
   namedValues,
   planModel,
-} from '../../../src/train/model.ts';
+} from '../../../src/model/model.ts';
+import { type NetVariant, namedNetwork } from '../../../src/spec/named-networks.ts';
+import type { NetSpec } from '../../../src/spec/network.ts';
+import { readOwnNetwork, requestNetwork } from '../../../src/spec/own-network.ts';
 import { definition } from '../../kernels/kernel-sets.ts';
 
 const input = { channels: 3, height: 32, width: 32 };

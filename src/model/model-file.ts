@@ -2,9 +2,7 @@
  * model.safetensors: parameters and running averages by path, and in the metadata all that is needed to use
  * them (network, classes, preprocessing). What a run needs besides to go on is checkpoint.ts's business.
  */
-import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
-import { codeOf } from '../core/durable-files.ts';
 import { dataError, IgcError } from '../core/errors.ts';
 import {
   decodeSafetensors,
@@ -86,29 +84,12 @@ export function encodeModel(model: Model, card: ModelCard): Uint8Array {
 }
 
 /**
- * optimizer.safetensors: the momentum of every parameter, by the parameter's path. `withWeights` also has the values
- * in training, as `trained/<path>`, for runs whose model.safetensors holds averages of them.
- */
-export function encodeOptimizer(model: Model, withWeights: boolean): Uint8Array {
-  const metadata = new Map([
-    ['format', 'igcnet'],
-    ['formatVersion', `${formatVersion}`],
-  ]);
-  const tensors = new Map([
-    ...namedTensors(model.momentum, parameterSlices(model)),
-    ...(withWeights ? namedTensors(model.parameters, trained(parameterSlices(model))) : []),
-    ...(withWeights ? namedTensors(model.state, trained(stateSlices(model))) : []),
-  ]);
-  return encodeSafetensors({ metadata, tensors });
-}
-
-/**
- * Reads model.safetensors.
+ * What the bytes of a model.safetensors hold; `file` names them in errors.
  *
- * Throws data errors when it is missing, damaged, from a newer format, or not one of ours.
+ * Throws data errors when they are damaged, of a newer format, or not one of ours.
  */
-export function readModelFile(file: string): ModelFile {
-  const { metadata, tensors } = readTensors(file);
+export function decodeModel(bytes: Uint8Array, file: string): ModelFile {
+  const { metadata, tensors } = decodeTensors(bytes, file);
   const json = <T>(key: string, schema: v.GenericSchema<unknown, T>): T => {
     const parsed = v.safeParse(schema, parseJson(metadata.get(key)));
     if (parsed.success) return parsed.output;
@@ -127,9 +108,9 @@ export function readModelFile(file: string): ModelFile {
   return { file, card, tensors };
 }
 
-/** Reads a safetensors file of ours, of this or an older version. */
-export function readTensors(file: string): Safetensors {
-  const content = decodeSafetensors(readBytes(file), file);
+/** The content of a safetensors file of ours, of this or an older version. */
+export function decodeTensors(bytes: Uint8Array, file: string): Safetensors {
+  const content = decodeSafetensors(bytes, file);
   if (content.metadata.get('format') !== 'igcnet') {
     const got = JSON.stringify(content.metadata.get('format')) ?? 'none';
     throw dataError({ path: file, rule: 'must have the metadata format "igcnet"', got });
@@ -180,32 +161,6 @@ export function fillModel(model: Model, { file, tensors }: ModelFile): void {
   copySlices(model.state, stateSlices(model), tensors);
 }
 
-/**
- * Sets the momentum, and with `withWeights` the values in training, from optimizer.safetensors. Throws a data error when
- * it is of another network.
- */
-export function fillOptimizer(model: Model, file: string, withWeights: boolean): void {
-  const { tensors } = readTensors(file);
-  const moments = parameterSlices(model);
-  const [weights, averages] = [trained(moments), trained(stateSlices(model))];
-  const expected = withWeights ? [...moments, ...weights, ...averages] : moments;
-  checkTensors(file, model.spec, expected, tensors);
-  copySlices(model.momentum, moments, tensors);
-  if (!withWeights) return;
-  copySlices(model.parameters, weights, tensors);
-  copySlices(model.state, averages, tensors);
-}
-
-/** The bytes of a file of a checkpoint. Throws a data error when it cannot be read. */
-export function readBytes(file: string): Uint8Array {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    const code = codeOf(cause) ?? 'an error';
-    throw dataError({ path: file, rule: 'must be a readable file', got: code }, cause);
-  }
-}
-
 /** What valibot found wrong first, and where. */
 export function issueText(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
@@ -228,15 +183,11 @@ function checkCard(file: string, { spec, classes, preprocessing }: ModelCard): v
   }
 }
 
-function trained(slices: readonly NamedSlice[]): readonly NamedSlice[] {
-  return slices.map((slice) => ({ ...slice, path: `trained/${slice.path}` }));
-}
-
 function allSlices(model: Pick<Model, 'layout'>): readonly NamedSlice[] {
   return [...parameterSlices(model), ...stateSlices(model)];
 }
 
-function namedTensors(
+export function namedTensors(
   values: RealArray,
   slices: readonly NamedSlice[],
 ): (readonly [string, StoredTensor])[] {
@@ -246,7 +197,7 @@ function namedTensors(
   ]);
 }
 
-function checkTensors(
+export function checkTensors(
   file: string,
   spec: NetSpec,
   slices: readonly NamedSlice[],
@@ -272,7 +223,7 @@ function firstDifference(
   return surplus === undefined ? undefined : `the unknown tensor ${surplus}`;
 }
 
-function copySlices(
+export function copySlices(
   values: RealArray,
   slices: readonly NamedSlice[],
   tensors: ReadonlyMap<string, StoredTensor>,
