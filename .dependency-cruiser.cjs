@@ -1,6 +1,7 @@
 /**
  * Imports point one way:
  *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment ← cli
+ *                                                     model ← runtime
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
 const mayImport = {
@@ -13,6 +14,7 @@ const mayImport = {
   data: ['core'],
   formats: ['core', 'spec'],
   model: ['core', 'spec', 'plan', 'kernels', 'formats'],
+  runtime: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model'],
   bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   experiment: [

@@ -25,6 +25,8 @@ export interface KernelRequest {
   readonly kernels: KernelChoice;
   /** 0 means all cores. */
   readonly threads: number;
+  /** Kernels that run plans for inference alone will do; default false. */
+  readonly inference?: boolean;
 }
 
 /** A kernel set and why it was chosen. */
@@ -52,8 +54,9 @@ export function chooseKernels(request: KernelRequest): ChosenKernels {
     const arithmetic = choice === 'reference' ? 'float32' : 'float64';
     return { kernels: referenceKernels(arithmetic), reason: 'asked for', warnings: [] };
   }
-  if (choice === 'auto') return bestKernels(threads);
-  const load = loadByName(choice, threads);
+  const { inference = false } = request;
+  if (choice === 'auto') return bestKernels(threads, inference);
+  const load = loadByName(choice, threads, inference);
   if ('kernels' in load) return { ...load, warnings: [] };
   throw usageError({
     path: 'kernels',
@@ -67,6 +70,7 @@ type ByName = Exclude<KernelChoice, 'auto' | 'reference' | 'reference-float64'>;
 function loadByName(
   choice: ByName,
   threads: number,
+  inference: boolean,
 ): { readonly kernels: KernelSet; readonly reason: string } | { readonly reason: string } {
   const [family, variant] = [choice.split('-')[0], choice.slice(choice.indexOf('-') + 1)];
   if (family === 'native') {
@@ -77,19 +81,19 @@ function loadByName(
     return { kernels: load.kernels, reason: choice === 'native' ? best : 'asked for' };
   }
   const wanted = variant === choice ? {} : { variant: variant as WasmVariant };
-  const load = loadWasmKernels({ threads, ...wanted });
+  const load = loadWasmKernels({ threads, inference, ...wanted });
   if (!('kernels' in load)) return load;
   const best = `the best that this engine's WebAssembly has is ${load.variant}`;
   return { kernels: load.kernels, reason: choice === 'wasm' ? best : 'asked for' };
 }
 
 /** Native, else wasm, else the reference. */
-function bestKernels(threads: number): ChosenKernels {
-  const native = loadByName('native', threads);
+function bestKernels(threads: number, inference: boolean): ChosenKernels {
+  const native = loadByName('native', threads, inference);
   if ('kernels' in native) return { ...native, warnings: [] };
   const missing = `no native kernels (${native.reason})`;
   const advice = 'With a C++ compiler and python3, npm run build:native builds them.';
-  const wasm = loadByName('wasm', threads);
+  const wasm = loadByName('wasm', threads, inference);
   if ('kernels' in wasm) {
     return {
       kernels: wasm.kernels,

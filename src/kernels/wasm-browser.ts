@@ -6,36 +6,50 @@ import { IgcError } from '../core/errors.ts';
 import type { KernelSet } from './contract.ts';
 import { wasmKernelSet } from './wasm-kernels.ts';
 import {
+  bestWasmVariant,
+  type WasmFileName,
   type WasmVariant,
   wasmFile,
   wasmObstacle,
   wasmThreadsObstacle,
-  wasmVariants,
 } from './wasm-variants.ts';
 import { type WasmThread, webAssembly } from './web-assembly.ts';
 
 export interface BrowserWasmOptions {
   /** Default: the best that this engine runs. */
-  readonly variant?: WasmVariant;
+  readonly variant?: WasmVariant | undefined;
   /** The calling one included; default: all cores, or 1 where a page may not have threads. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
   /** The folder of the .wasm files, with a slash at its end; default: the package's wasm/. */
-  readonly folder?: URL;
+  readonly folder?: URL | string | undefined;
 }
 
 /** The wasm kernels of one variant; fails with the reason where the page cannot have them. */
-export async function fetchWasmKernels(options: BrowserWasmOptions = {}): Promise<KernelSet> {
-  const { folder = new URL('../../wasm/', import.meta.url) } = options;
-  const variant = options.variant ?? wasmVariants.find((name) => !wasmObstacle(name)) ?? 'simd128';
+export function fetchWasmKernels({
+  folder = new URL('../../wasm/', import.meta.url),
+  ...options
+}: BrowserWasmOptions = {}): Promise<KernelSet> {
+  return fetchKernels(options, false, (file) => new URL(file, folder));
+}
+
+/**
+ * The same for one use: `locate` says where a file of wasm/ lies. With `inference` they run plans for inference alone.
+ */
+export async function fetchKernels(
+  options: Omit<BrowserWasmOptions, 'folder'>,
+  inference: boolean,
+  locate: (file: WasmFileName) => URL,
+): Promise<KernelSet> {
+  const { variant = bestWasmVariant() } = options;
   const threads =
     options.threads ?? (wasmThreadsObstacle() ? 1 : page.navigator.hardwareConcurrency);
   const obstacle = wasmObstacle(variant) ?? (threads > 1 ? wasmThreadsObstacle() : undefined);
   if (obstacle !== undefined) throw new IgcError('failure', `wasm-${variant}: ${obstacle}`);
-  const url = new URL(wasmFile(variant, threads), folder);
+  const url = locate(wasmFile({ variant, threads, inference }));
   const response = await fetch(url);
   if (!response.ok) throw new IgcError('failure', `${url}: the server says ${response.status}`);
   const module = await webAssembly!.compile(await response.arrayBuffer());
-  return wasmKernelSet(module, { variant, threads, startThread });
+  return wasmKernelSet(module, { variant, threads, inference, startThread });
 }
 
 interface WebWorker {
@@ -50,9 +64,8 @@ const page = globalThis as unknown as {
 
 /** Begins its work once the page's script has returned to the browser. */
 function startThread(thread: WasmThread): () => void {
-  const worker = new page.Worker(new URL('./wasm-web-worker.js', import.meta.url), {
-    type: 'module',
-  });
+  const { Worker } = page; // bundlers look for `new Worker(new URL(…`
+  const worker = new Worker(new URL('./wasm-web-worker.js', import.meta.url), { type: 'module' });
   worker.postMessage(thread);
   return () => worker.terminate();
 }

@@ -51,8 +51,9 @@ export function wasmExecutor(
     plan,
     setBatch(images, labels, n, mix) {
       count = n;
-      heap.floats(at.images, images.length).set(images);
-      heap.integers(at.labels, labels.length).set(labels);
+      const values = n * elements(plan, plan.input);
+      heap.floats(at.images, values).set(images.subarray(0, values));
+      heap.integers(at.labels, n).set(labels.subarray(0, n));
       if (mix) {
         heap.integers(at.partners, n).set(mix.partners.subarray(0, n));
         heap.floats(at.weights, n).set(mix.weights.subarray(0, n));

@@ -19,6 +19,8 @@ export interface WasmKernelOptions {
   readonly variant: WasmVariant;
   /** The calling thread included; a module with threads is needed for more than one. */
   readonly threads: number;
+  /** The module has what plans for inference need, and no more. */
+  readonly inference: boolean;
   /** Returns what ends it. */
   readonly startThread: (thread: WasmThread) => () => void;
 }
@@ -55,7 +57,7 @@ const stackBytes = 1 << 18;
 const sgdSize = 1 << 18;
 
 export function wasmKernelSet(module: WasmModule, options: WasmKernelOptions): KernelSet {
-  const { variant, threads, startThread } = options;
+  const { variant, threads, inference, startThread } = options;
   const memory = new webAssembly!.Memory({ ...limits, shared: threads > 1 });
   const exports = instantiateWasm(module, memory);
   const heap = heapOf(memory, exports);
@@ -68,9 +70,9 @@ export function wasmKernelSet(module: WasmModule, options: WasmKernelOptions): K
       stackTop: heap.take(stackBytes) + stackBytes,
     });
   });
-  const sgdPlaces = [0, 1, 2].map(() => heap.take(4 * sgdSize));
+  const sgdPlaces = inference ? [] : [0, 1, 2].map(() => heap.take(4 * sgdSize));
   const kernels: KernelSet = {
-    name: `wasm-${variant}`,
+    name: `wasm-${inference ? 'inference-' : ''}${variant}`,
     arithmetic: 'float32',
     lanes: exports.lanes(),
     chains: true,
@@ -79,6 +81,7 @@ export function wasmKernelSet(module: WasmModule, options: WasmKernelOptions): K
     newArray: (length) => new Float32Array(length),
     instantiate(plan, model, instantiateOptions = {}) {
       if (plan.lanes !== this.lanes) throw internalError(`a plan of ${plan.lanes} lanes for wasm`);
+      if (inference && plan.training) throw internalError(`${this.name} has no training`);
       return wasmExecutor(exports, heap, plan, model, instantiateOptions);
     },
     updateSgd: (model, sgd) => updateSgd(exports, heap, sgdPlaces, model, sgd),

@@ -9,9 +9,26 @@ export const wasmVariants = ['relaxed-simd', 'simd128'] as const;
 /** One of `wasmVariants`. */
 export type WasmVariant = (typeof wasmVariants)[number];
 
-/** The file's name in wasm/; more than one thread needs another module. */
-export function wasmFile(variant: WasmVariant, threads: number): string {
-  return `${variant}${threads > 1 ? '-threads' : ''}.wasm`;
+/** A file in wasm/. */
+export interface WasmFile {
+  readonly variant: WasmVariant;
+  /** More than one needs another module. */
+  readonly threads: number;
+  /** Only plans for inference, in a third of the bytes; default false. */
+  readonly inference?: boolean | undefined;
+}
+
+/** The file's name in wasm/. */
+export function wasmFile({ variant, threads, inference = false }: WasmFile): WasmFileName {
+  return `${inference ? 'inference-' : ''}${variant}${threads > 1 ? '-threads' : ''}.wasm`;
+}
+
+/** A file of wasm/ by its name. */
+export type WasmFileName = `${'' | 'inference-'}${WasmVariant}${'' | '-threads'}.wasm`;
+
+/** The best variant that this engine runs; where it runs none, the one it lacks least for. */
+export function bestWasmVariant(): WasmVariant {
+  return wasmVariants.find((name) => !wasmObstacle(name)) ?? 'simd128';
 }
 
 const header = [0, 97, 115, 109, 1, 0, 0, 0];

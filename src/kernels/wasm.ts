@@ -9,7 +9,13 @@ import { Worker } from 'node:worker_threads';
 import { workerUrl } from '../core/worker-url.ts';
 import type { KernelSet } from './contract.ts';
 import { wasmKernelSet } from './wasm-kernels.ts';
-import { type WasmVariant, wasmFile, wasmObstacle, wasmVariants } from './wasm-variants.ts';
+import {
+  bestWasmVariant,
+  type WasmVariant,
+  wasmFile,
+  wasmObstacle,
+  wasmVariants,
+} from './wasm-variants.ts';
 import { type WasmModule, type WasmThread, webAssembly } from './web-assembly.ts';
 
 export interface WasmOptions {
@@ -17,6 +23,8 @@ export interface WasmOptions {
   readonly variant?: WasmVariant;
   /** The calling one included; default: all cores. */
   readonly threads?: number;
+  /** Modules that run plans for inference alone; default false. */
+  readonly inference?: boolean;
 }
 
 export type WasmLoad =
@@ -26,18 +34,18 @@ export type WasmLoad =
 /** The wasm kernels of one variant, or the reason why there are none. */
 export function loadWasmKernels(options: WasmOptions = {}): WasmLoad {
   if (process.env.IGCNET_NO_WASM) return { reason: 'IGCNET_NO_WASM is set' };
-  const variant = options.variant ?? wasmVariants.find((name) => !wasmObstacle(name)) ?? 'simd128';
+  const { variant = bestWasmVariant(), inference = false } = options;
   const obstacle = wasmObstacle(variant);
   if (obstacle !== undefined) return { reason: obstacle };
   const threads = options.threads ?? availableParallelism();
-  const path = fileURLToPath(new URL(wasmFile(variant, threads), wasmFolder));
+  const path = fileURLToPath(new URL(wasmFile({ variant, threads, inference }), wasmFolder));
   if (!existsSync(path)) return { reason: `${path} is missing` };
   const module = compiled(path);
-  return { kernels: wasmKernelSet(module, { variant, threads, startThread }), variant };
+  return { kernels: wasmKernelSet(module, { variant, threads, inference, startThread }), variant };
 }
 
 /** Every variant's kernels, and why the others are not there. */
-export function wasmKernelSets(options: Pick<WasmOptions, 'threads'> = {}): {
+export function wasmKernelSets(options: Pick<WasmOptions, 'threads' | 'inference'> = {}): {
   readonly available: readonly KernelSet[];
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 } {

@@ -1,9 +1,14 @@
-/** Probabilities of the classes for images in memory: normalise, run an inference plan, softmax. */
+/** What a network says of images in memory: normalises them, runs an inference plan, and softmax. */
 import type { Executor } from '../kernels/contract.ts';
 import { type Model, planModel } from './model.ts';
 
 export interface Classifier {
-  /** Of planar C×H×W bytes, one image behind the other; `table` is their `normalisationTable`. */
+  /**
+   * The logits [count][classes] of planar C×H×W bytes, one image behind the other; `table` is their
+   * `normalisationTable`.
+   */
+  logits(images: Uint8Array, table: Float32Array): Float32Array;
+  /** The probabilities of the classes, one array an image. */
   classify(images: Uint8Array, table: Float32Array): Float32Array[];
   dispose(): void;
 }
@@ -12,7 +17,8 @@ const largestBatch = 64;
 
 /** Plans are made when they are first needed: for powers of two of images, so that few of them cost little. */
 export function makeClassifier(model: Model): Classifier {
-  const { channels, height, width } = model.spec.input;
+  const { spec, kernels } = model;
+  const { channels, height, width } = spec.input;
   const area = height * width;
   const size = channels * area;
   const executors = new Map<number, Executor>();
@@ -22,29 +28,31 @@ export function makeClassifier(model: Model): Classifier {
     const batch = 2 ** Math.ceil(Math.log2(images));
     const known = executors.get(batch);
     if (known) return known;
-    const plan = planModel(model, { batch, training: false });
-    const executor = model.kernels.instantiate(plan, model);
+    const plan = planModel(model, { batch, training: false, loss: false });
+    const executor = kernels.instantiate(plan, model);
     executors.set(batch, executor);
     return executor;
   };
+  const logits = (images: Uint8Array, table: Float32Array) => {
+    const total = images.length / size;
+    const all = new Float32Array(total * spec.classes);
+    for (let first = 0; first < total; first += largestBatch) {
+      const count = Math.min(largestBatch, total - first);
+      const pixels = images.subarray(first * size, (first + count) * size);
+      normalise(input, pixels, table, { area, channels });
+      const executor = executorFor(count);
+      executor.setBatch(input, labels, count);
+      executor.forward({ oldWeight: 1 });
+      all.set(executor.output(), first * spec.classes);
+    }
+    return all;
+  };
   return {
+    logits,
     classify(images, table) {
-      const results: Float32Array[] = [];
-      const total = images.length / size;
-      for (let first = 0; first < total; first += largestBatch) {
-        const count = Math.min(largestBatch, total - first);
-        for (let i = 0; i < count * size; i++) {
-          const channel = Math.floor(i / area) % channels;
-          input[i] = table[channel * 256 + images[first * size + i]!]!;
-        }
-        const executor = executorFor(count);
-        executor.setBatch(input, labels, count);
-        executor.forward({ oldWeight: 1 });
-        const logits = executor.output();
-        const { classes } = model.spec;
-        for (let i = 0; i < count; i++) results.push(softmax(logits, i * classes, classes));
-      }
-      return results;
+      const all = logits(images, table);
+      const rows = Array.from({ length: all.length / spec.classes }, (_, i) => i * spec.classes);
+      return rows.map((at) => softmax(all.subarray(at, at + spec.classes)));
     },
     dispose() {
       for (const executor of executors.values()) executor.dispose();
@@ -53,11 +61,22 @@ export function makeClassifier(model: Model): Classifier {
   };
 }
 
-/** exp(x_k − max) / Σ exp(x_j − max) of `classes` logits from `at`. */
-function softmax(logits: ArrayLike<number>, at: number, classes: number): Float32Array {
-  let max = Number.NEGATIVE_INFINITY;
-  for (let k = 0; k < classes; k++) max = Math.max(max, logits[at + k]!);
-  const exponentials = Array.from({ length: classes }, (_, k) => Math.exp(logits[at + k]! - max));
+function normalise(
+  out: Float32Array,
+  pixels: Uint8Array,
+  table: Float32Array,
+  { area, channels }: { readonly area: number; readonly channels: number },
+): void {
+  for (let from = 0, map = 0; from < pixels.length; from += area, map++) {
+    const row = (map % channels) * 256;
+    for (let i = from; i < from + area; i++) out[i] = table[row + pixels[i]!]!;
+  }
+}
+
+/** exp(x_k − max) / Σ exp(x_j − max) */
+export function softmax(logits: Float32Array): Float32Array {
+  const max = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const exponentials = Array.from(logits, (x) => Math.exp(x - max));
   const sum = exponentials.reduce((total, value) => total + value, 0);
   return Float32Array.from(exponentials, (value) => value / sum);
 }

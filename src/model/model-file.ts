@@ -131,7 +131,11 @@ export function checkVersion(file: string, version: number): void {
 }
 
 /** A model of the file's network with the file's numbers. Throws data errors for what does not fit. */
-export function modelFromFile(modelFile: ModelFile, kernels: KernelSet): Model {
+export function modelFromFile(
+  modelFile: ModelFile,
+  kernels: KernelSet,
+  options: { readonly inference?: boolean } = {},
+): Model {
   const { file, card } = modelFile;
   try {
     // Before anything is allocated: a damaged specification may ask for any amount of memory.
@@ -143,7 +147,7 @@ export function modelFromFile(modelFile: ModelFile, kernels: KernelSet): Model {
       ? cause
       : dataError({ path: file, rule, got: `"${cause.message}"` }, cause);
   }
-  const model = makeModel(card.spec, kernels);
+  const model = makeModel(card.spec, kernels, options);
   fillModel(model, modelFile);
   return model;
 }

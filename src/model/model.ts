@@ -27,8 +27,12 @@ export interface NamedSlice {
   readonly size: number;
 }
 
-/** A model whose values are all zero. Throws a usage error for an impossible network. */
-export function makeModel(spec: NetSpec, kernels: KernelSet): Model {
+/**
+ * A model whose values are all zero; one for inference has no place for gradients and momentum.
+ *
+ * Throws a usage error for an impossible network.
+ */
+export function makeModel(spec: NetSpec, kernels: KernelSet, { inference = false } = {}): Model {
   const graph = buildGraph(spec);
   const layout = layOutParameters(graph, spec.batchNorm.epsilon);
   const { parameterSize, stateSize } = layout;
@@ -38,8 +42,8 @@ export function makeModel(spec: NetSpec, kernels: KernelSet): Model {
     layout,
     kernels,
     parameters: kernels.newArray(parameterSize),
-    gradients: kernels.newArray(parameterSize),
-    momentum: kernels.newArray(parameterSize),
+    gradients: kernels.newArray(inference ? 0 : parameterSize),
+    momentum: kernels.newArray(inference ? 0 : parameterSize),
     state: kernels.newArray(stateSize),
   };
 }
@@ -60,10 +64,11 @@ export function initializeModel(model: Model, seed: number): void {
 }
 
 /** What a plan over a model is for; the rest is the model's. */
-export type ModelPlanOptions = Pick<
-  PlanOptions,
-  'batch' | 'training' | 'replicas' | 'smoothing' | 'storage'
->;
+export interface ModelPlanOptions
+  extends Pick<PlanOptions, 'batch' | 'training' | 'replicas' | 'smoothing' | 'storage'> {
+  /** Inference: with the loss of labelled images behind the logits; default true. */
+  readonly loss?: boolean;
+}
 
 /**
  * Plan and memory to run the model for training or inference.
@@ -72,7 +77,7 @@ export type ModelPlanOptions = Pick<
  */
 export function planModel({ graph, spec, kernels }: Model, options: ModelPlanOptions): Plan {
   const { lanes, chains, storages, name } = kernels;
-  const { storage = 'float32' } = options;
+  const { storage = 'float32', loss = true } = options;
   if (!storages.includes(storage)) {
     throw usageError({
       path: 'storage',
@@ -80,7 +85,8 @@ export function planModel({ graph, spec, kernels }: Model, options: ModelPlanOpt
       got: JSON.stringify(storage),
     });
   }
-  return makePlan(graph, { ...options, lanes, chains, epsilon: spec.batchNorm.epsilon });
+  const nodes = loss ? graph.nodes : graph.nodes.slice(0, -1);
+  return makePlan({ nodes }, { ...options, lanes, chains, epsilon: spec.batchNorm.epsilon });
 }
 
 /** Where each parameter lies in the arrays of parameters, gradients and momentum. */

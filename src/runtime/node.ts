@@ -1,0 +1,114 @@
+/**
+ * `igcnet/runtime` in Node: trained networks by path, URL or bytes, on the native kernels or on those of WebAssembly.
+ *
+ * @example
+ * import { load } from 'igcnet/runtime';
+ * const model = await load('runs/pets');
+ * const { top } = await model.classify('cat.jpg');
+ */
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findFolder } from '../core/durable-files.ts';
+import { dataError, usageError } from '../core/errors.ts';
+import { chooseDecoder, decodeBytes } from '../data/images/image-decoder.ts';
+import type { RgbImage } from '../data/images/rgb-image.ts';
+import { readWhole } from '../data/readers/reading.ts';
+import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
+import { fetchBytes } from './fetch-bytes.ts';
+import { isPixelImage, type PixelImage, rgbOf } from './image-input.ts';
+import { openModel, type RuntimeModel } from './runtime.ts';
+
+export { type ErrorKind, IgcError } from '../core/errors.ts';
+export type { PixelImage } from './image-input.ts';
+export type { Classification, ClassProbability } from './runtime.ts';
+
+/**
+ * A model.safetensors, by path, URL or its bytes; or the path of a folder that holds one: a run, a checkpoint, an exported
+ * model.
+ */
+export type ModelSource = string | URL | Uint8Array | ArrayBuffer;
+
+/** A picture: the path or URL of an image file, its bytes, or pixels. */
+export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | PixelImage;
+
+/** On what the network is computed. */
+export interface LoadOptions {
+  /** Default `auto`: native where there are any, else WebAssembly. */
+  readonly kernels?: KernelChoice | undefined;
+  /** Default 0: all cores. */
+  readonly threads?: number | undefined;
+}
+
+/** A trained network in use. */
+export type Model = RuntimeModel<ImageInput>;
+
+/**
+ * Loads a trained network.
+ *
+ * Throws a data error when there is none or its file is damaged, a usage error for kernels that are not there.
+ */
+export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
+  const { kernels: name = 'auto', threads = 0 } = options;
+  const { kernels } = chooseKernels({ kernels: name, threads, inference: true });
+  return openModel(await readModel(source), nameOf(source), { kernels, readImage });
+}
+
+function nameOf(source: ModelSource): string {
+  return typeof source === 'string' || source instanceof URL ? `${source}` : 'model';
+}
+
+async function readModel(source: ModelSource): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  const place = webUrl(source);
+  if (place) return fetchBytes(place);
+  const file = typeof source === 'string' ? source : fileURLToPath(source);
+  return readWhole(file, modelFileIn(file));
+}
+
+/** A URL to fetch from; undefined for a path or a file: URL. */
+function webUrl(source: string | URL): URL | undefined {
+  const url = typeof source === 'string' && /^https?:/i.test(source) ? new URL(source) : source;
+  return url instanceof URL && url.protocol !== 'file:' ? url : undefined;
+}
+
+function modelFileIn(place: string): string {
+  if (!existsSync(place)) {
+    throw dataError({ path: place, rule: 'must be a model file or a folder', got: 'nothing' });
+  }
+  if (!statSync(place).isDirectory()) return place;
+  const folders = [place, findFolder(path.join(place, 'checkpoints', 'last'))];
+  const files = folders.flatMap((folder) => (folder ? [path.join(folder, fileName)] : []));
+  const found = files.find((file) => existsSync(file));
+  if (found) return found;
+  throw dataError({
+    path: place,
+    rule: `must hold ${fileName}, or be a run with checkpoints/last`,
+    got: 'neither',
+  });
+}
+
+const fileName = 'model.safetensors';
+
+async function readImage(image: ImageInput): Promise<RgbImage> {
+  if (isPixelImage(image)) return rgbOf(image);
+  if (typeof image === 'string' || image instanceof URL) {
+    const url = webUrl(image);
+    const file = typeof image === 'string' ? image : url ? '' : fileURLToPath(image);
+    return decode(`${image}`, url ? await fetchBytes(url) : await readWhole(file, file));
+  }
+  if (image instanceof Uint8Array) return decode('image', image);
+  if (image instanceof ArrayBuffer) return decode('image', new Uint8Array(image));
+  if (image instanceof Blob) return decode('image', new Uint8Array(await image.arrayBuffer()));
+  throw usageError({
+    path: 'image',
+    rule: 'must be a path, a URL, the bytes of a file, or {width, height, data}',
+    got: typeof image,
+  });
+}
+
+async function decode(name: string, bytes: Uint8Array): Promise<RgbImage> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return decodeBytes(name, Buffer.from(buffer, byteOffset, byteLength), await chooseDecoder());
+}

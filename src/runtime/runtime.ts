@@ -1,0 +1,119 @@
+/**
+ * A trained network in use, wherever it runs: pictures in, classes out. What is read from where, and by which kernels it
+ * is computed, is the platform's business (node.ts, browser.ts).
+ */
+import { usageError } from '../core/errors.ts';
+import { normalisationTable } from '../data/batches/augment.ts';
+import { type ImageShape, resizeToCover } from '../data/images/resize.ts';
+import type { RgbImage } from '../data/images/rgb-image.ts';
+import type { KernelSet } from '../kernels/contract.ts';
+import { makeClassifier, softmax } from '../model/classifier.ts';
+import { decodeModel, modelFromFile, type Preprocessing } from '../model/model-file.ts';
+import type { NetSpec } from '../spec/network.ts';
+
+/** A class and how likely it is. */
+export interface ClassProbability {
+  readonly name: string;
+  /** 0…1 */
+  readonly probability: number;
+}
+
+/** What a network says of one picture. */
+export interface Classification {
+  /** Every class, likeliest first. */
+  readonly top: readonly ClassProbability[];
+  /** By class, in the order of the model's `classes`. */
+  readonly probabilities: Float32Array;
+  /** What the probabilities are the softmax of. */
+  readonly logits: Float32Array;
+}
+
+/** A trained network; `Image` is what the platform takes for a picture. */
+export interface RuntimeModel<Image> {
+  /** Class names in label order. */
+  readonly classes: readonly string[];
+  readonly spec: NetSpec;
+  readonly preprocessing: Preprocessing;
+  readonly kernels: { readonly name: string; readonly threads: number };
+  /**
+   * Classifies a picture, or several as a batch. Each is resized to cover the network's input and cropped at its centre,
+   * as training images are; pixels of the network's own size are taken as they are.
+   *
+   * Throws a usage error for what is no picture, a data error for a file that cannot be decoded.
+   * @example const { top } = await model.classify(canvas); console.log(top[0].name, top[0].probability)
+   */
+  classify(image: Image): Promise<Classification>;
+  classify(images: readonly Image[]): Promise<readonly Classification[]>;
+  /** Frees the kernels' memory; the model cannot be used afterwards. */
+  dispose(): void;
+}
+
+/** What a platform brings. */
+export interface Platform<Image> {
+  readonly kernels: KernelSet;
+  /** The whole picture, upright and opaque. */
+  readonly readImage: (image: Image) => Promise<RgbImage>;
+}
+
+/**
+ * The network of a model.safetensors; `name` names it in errors.
+ *
+ * Throws data errors when the bytes are damaged, of a newer igcnet, or of no network of ours.
+ */
+export function openModel<Image>(
+  bytes: Uint8Array,
+  name: string,
+  { kernels, readImage }: Platform<Image>,
+): RuntimeModel<Image> {
+  const file = decodeModel(bytes, name);
+  const { spec, classes, preprocessing } = file.card;
+  checkChannels(name, spec.input);
+  const classifier = makeClassifier(modelFromFile(file, kernels, { inference: true }));
+  const table = normalisationTable(255, preprocessing); // pictures are bytes of 0…255
+  const size = spec.input.channels * spec.input.height * spec.input.width;
+  let isOpen = true;
+  const classifyAll = async (images: readonly Image[]): Promise<Classification[]> => {
+    const pixels = new Uint8Array(images.length * size);
+    for (const [i, image] of images.entries()) {
+      const rgb = await readImage(image);
+      pixels.set(resizeToCover(rgb, spec.input, preprocessing.cropShare), i * size);
+    }
+    if (!isOpen) throw usageError({ path: name, rule: 'must not be used after dispose()' });
+    const logits = classifier.logits(pixels, table);
+    return images.map((_, i) => {
+      return classification(classes, logits.slice(i * spec.classes, (i + 1) * spec.classes));
+    });
+  };
+  const classify = async (input: Image | readonly Image[]) => {
+    if (Array.isArray(input)) return classifyAll(input);
+    return (await classifyAll([input as Image]))[0]!;
+  };
+  return {
+    classes,
+    spec,
+    preprocessing,
+    kernels: { name: kernels.name, threads: kernels.threads },
+    classify: classify as RuntimeModel<Image>['classify'],
+    dispose() {
+      isOpen = false;
+      classifier.dispose();
+    },
+  };
+}
+
+function classification(classes: readonly string[], logits: Float32Array): Classification {
+  const probabilities = softmax(logits);
+  const top = classes
+    .map((name, i) => ({ name, probability: probabilities[i]! }))
+    .sort((a, b) => b.probability - a.probability);
+  return { top, probabilities, logits };
+}
+
+function checkChannels(name: string, { channels }: ImageShape): void {
+  if (channels === 1 || channels === 3) return;
+  throw usageError({
+    path: name,
+    rule: 'must take images of 1 or 3 channels to classify pictures',
+    got: `${channels}`,
+  });
+}
