@@ -109,7 +109,7 @@ export { nativeKernelSets } from './kernels/native.ts';
 export { referenceKernels } from './kernels/reference.ts';
 export { type GraphWithWeights, runGraph } from './kernels/run-graph.ts';
 export { wasmKernelSets } from './kernels/wasm.ts';
-export type { Preprocessing } from './model/model-file.ts';
+export type { Preprocessing } from './model/model-card.ts';
 // Plans
 export {
   countMemory,

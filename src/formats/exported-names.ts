@@ -11,7 +11,7 @@ const exportedParts: Readonly<Record<string, string>> = {
   runningVariance: 'running_var',
 };
 
-/** @example exportedName('stage1/block1/bn/gamma') // 'stage1.block1.bn.weight' */
+/** The other way is by a network's paths: none of them shares its exported name. @example exportedName('stage1/block1/bn/gamma') // 'stage1.block1.bn.weight' */
 export function exportedName(path: string): string {
   const parts = path.split('/');
   const last = parts.pop()!;

@@ -1,6 +1,6 @@
 /**
- * Reads and writes safetensors files of float32 and float64 tensors: 8 bytes of header length, a JSON header,
- * then the tensors' bytes, little-endian, without gaps. Strict on both sides; knows nothing of networks.
+ * Reads and writes safetensors files: 8 bytes of header length, a JSON header, then the tensors' bytes,
+ * little-endian, without gaps. Strict on both sides; knows nothing of networks.
  * @source github.com/huggingface/safetensors, "Format"
  */
 import * as v from 'valibot';
@@ -9,9 +9,12 @@ import { dataError } from '../core/errors.ts';
 /** One tensor as it lies in a file. */
 export interface StoredTensor {
   readonly shape: readonly number[];
-  /** Row-major; its type is the stored one: F32 or F64. */
-  readonly data: Float32Array | Float64Array;
+  /** Row-major; its type is the stored one, see `TensorData`. */
+  readonly data: TensorData;
 }
+
+/** F32, F64, F16 (the bits of each number; float16.ts reads them), I8. */
+export type TensorData = Float32Array | Float64Array | Uint16Array | Int8Array;
 
 /** The content of a safetensors file. */
 export interface Safetensors {
@@ -24,7 +27,14 @@ export interface Safetensors {
 /** The format's own bound on headers. */
 const maxHeaderBytes = 100_000_000;
 const metadataKey = '__metadata__';
-const sizes = { F32: 4, F64: 8 } as const;
+const arrays = {
+  F32: Float32Array,
+  F64: Float64Array,
+  F16: Uint16Array,
+  I8: Int8Array,
+} as const;
+type DataType = keyof typeof arrays;
+const dataTypes = Object.keys(arrays) as readonly DataType[];
 
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const entrySchema = v.strictObject({
@@ -45,7 +55,7 @@ export function encodeSafetensors(file: Safetensors): Uint8Array {
   for (const [name, { shape, data }] of file.tensors) {
     checkTensor(name, shape, data.length);
     const end = offset + data.byteLength;
-    const dtype = data instanceof Float64Array ? 'F64' : 'F32';
+    const dtype = dataTypes.find((name) => data instanceof arrays[name]);
     entries.push([name, { dtype, shape, data_offsets: [offset, end] }]);
     offset = end;
   }
@@ -87,15 +97,14 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): Safetensors 
   for (const { name, dtype, shape, begin, end } of entries) {
     // A copy, since the bytes need not lie at a multiple of the element's size (Buffer's slice makes none).
     const { buffer } = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end));
-    const data = dtype === 'F64' ? new Float64Array(buffer) : new Float32Array(buffer);
-    tensors.set(name, { shape, data });
+    tensors.set(name, { shape, data: new arrays[dtype](buffer) });
   }
   return { metadata, tensors };
 }
 
 interface Entry {
   readonly name: string;
-  readonly dtype: keyof typeof sizes;
+  readonly dtype: DataType;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
@@ -155,12 +164,14 @@ function parseEntry(path: string, name: string, value: unknown): Entry {
     const rule = `tensor ${JSON.stringify(name)} must have a dtype, a shape and data_offsets`;
     throw corrupt(path, rule, JSON.stringify(value)?.slice(0, 80));
   }
-  const { dtype, shape, data_offsets } = parsed.output;
+  const { shape, data_offsets } = parsed.output;
   const [begin, end] = data_offsets;
-  if (dtype !== 'F32' && dtype !== 'F64') {
-    throw corrupt(path, `tensor ${JSON.stringify(name)} must be F32 or F64`, JSON.stringify(dtype));
+  const dtype = dataTypes.find((known) => known === parsed.output.dtype);
+  if (dtype === undefined) {
+    const rule = `tensor ${JSON.stringify(name)} must be of ${dataTypes.join(', ')}`;
+    throw corrupt(path, rule, JSON.stringify(parsed.output.dtype));
   }
-  const expected = countValues(shape) * sizes[dtype];
+  const expected = countValues(shape) * arrays[dtype].BYTES_PER_ELEMENT;
   if (end - begin !== expected) {
     const rule = `tensor ${JSON.stringify(name)} of ${dtype} [${shape}] must take ${expected} bytes`;
     throw corrupt(path, rule, `offsets ${begin}…${end}`);

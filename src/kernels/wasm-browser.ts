@@ -26,7 +26,7 @@ export interface BrowserWasmOptions {
 
 /** The wasm kernels of one variant; fails with the reason where the page cannot have them. */
 export function fetchWasmKernels({
-  folder = new URL('../../wasm/', import.meta.url),
+  folder = new URL(/* @vite-ignore */ '../../wasm/', import.meta.url),
   ...options
 }: BrowserWasmOptions = {}): Promise<KernelSet> {
   return fetchKernels(options, false, (file) => new URL(file, folder));

@@ -1,9 +1,9 @@
 /**
  * model.safetensors: parameters and running averages by path, and in the metadata all that is needed to use
- * them (network, classes, preprocessing). What a run needs besides to go on is checkpoint.ts's business.
+ * them (model-card.ts). What a run needs besides to go on is train/optimizer-file.ts's business.
  */
-import * as v from 'valibot';
 import { dataError, IgcError } from '../core/errors.ts';
+import { exportedName } from '../formats/exported-names.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -12,122 +12,84 @@ import {
 } from '../formats/safetensors.ts';
 import type { KernelSet, RealArray } from '../kernels/contract.ts';
 import { layOutParameters } from '../plan/parameters.ts';
-import { netSpecSchema } from '../spec/net-schema.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 import { type Model, makeModel, type NamedSlice, parameterSlices, stateSlices } from './model.ts';
+import { cardMetadata, checkVersion, type ModelCard, readCard } from './model-card.ts';
+import {
+  restoreWeights,
+  storeWeights,
+  type Tensors,
+  type WeightStorage,
+} from './weight-storage.ts';
 
-/** Checkpoints of a higher version are refused. */
-export const formatVersion = 1;
-
-/** How bytes become a network's input: (pixel / maxValue − mean) / std per channel. */
-export interface Preprocessing {
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** The byte that means full intensity. */
-  readonly maxValue: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-  /** Share of the largest centred square's side that an image file is cropped to; 1 when absent. */
-  readonly cropShare?: number | undefined;
-}
-
-/** What a network is besides its numbers. */
-export interface ModelCard {
-  readonly spec: NetSpec;
-  /** Class names in label order. */
-  readonly classes: readonly string[];
-  readonly preprocessing: Preprocessing;
-  /** Name of the data set it was trained on. */
-  readonly dataset: string;
-  /** How far training had come: epochs and steps finished. */
-  readonly epoch: number;
-  readonly step: number;
-}
-
+/** A network read from a file. */
 export interface ModelFile {
   /** For errors. */
   readonly file: string;
   readonly card: ModelCard;
-  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly tensors: Tensors;
 }
 
-const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const names = v.array(v.string());
-const preprocessingSchema = v.strictObject({
-  channels: natural,
-  height: natural,
-  width: natural,
-  maxValue: natural,
-  mean: v.array(v.number()),
-  std: v.array(v.number()),
-  cropShare: v.optional(v.pipe(v.number(), v.minValue(0.01), v.maxValue(1))),
-});
+/** How a file spells the names of tensors: our paths, or torch's (formats/exported-names.ts). */
+export type TensorNames = 'igcnet' | 'torch';
 
-/** The file's bytes; equal models give equal bytes. */
-export function encodeModel(model: Model, card: ModelCard): Uint8Array {
+export interface EncodeOptions {
+  /** Default `igcnet`. */
+  readonly names?: TensorNames;
+  /** How weights are stored; default `float32`. */
+  readonly weights?: WeightStorage;
+}
+
+/** The file's bytes; equal models give equal bytes. Throws a usage error for a weight that cannot be stored so. */
+export function encodeModel(
+  model: Model,
+  card: ModelCard,
+  { names = 'igcnet', weights = 'float32' }: EncodeOptions = {},
+): Uint8Array {
+  // Readers of torch's files want the format to be "pt".
   const metadata = new Map([
-    ['format', 'igcnet'],
-    ['formatVersion', `${formatVersion}`],
-    ['network', JSON.stringify(card.spec)],
-    ['classes', JSON.stringify(card.classes)],
-    ['preprocessing', JSON.stringify(card.preprocessing)],
-    ['dataset', card.dataset],
-    ['epoch', `${card.epoch}`],
-    ['step', `${card.step}`],
+    ['format', names === 'torch' ? 'pt' : 'igcnet'],
+    ...cardMetadata(card),
   ]);
-  const tensors = new Map([
+  const rename = names === 'torch' ? exportedName : (path: string) => path;
+  const tensors = [
     ...namedTensors(model.parameters, parameterSlices(model)),
     ...namedTensors(model.state, stateSlices(model)),
-  ]);
-  return encodeSafetensors({ metadata, tensors });
+  ].map(([path, tensor]) => [rename(path), tensor] as const);
+  return encodeSafetensors({ metadata, tensors: storeWeights(new Map(tensors), weights) });
 }
 
 /**
- * What the bytes of a model.safetensors hold; `file` names them in errors.
+ * What the bytes of a model.safetensors hold, by our paths and in full; `file` names them in errors.
  *
  * Throws data errors when they are damaged, of a newer format, or not one of ours.
  */
 export function decodeModel(bytes: Uint8Array, file: string): ModelFile {
   const { metadata, tensors } = decodeTensors(bytes, file);
-  const json = <T>(key: string, schema: v.GenericSchema<unknown, T>): T => {
-    const parsed = v.safeParse(schema, parseJson(metadata.get(key)));
-    if (parsed.success) return parsed.output;
-    const rule = `metadata "${key}" must be what igcnet writes`;
-    throw dataError({ path: file, rule, got: issueText(parsed.issues[0]) });
-  };
-  const card = {
-    spec: json('network', netSpecSchema),
-    classes: json('classes', names),
-    preprocessing: json('preprocessing', preprocessingSchema),
-    dataset: metadata.get('dataset') ?? '',
-    epoch: json('epoch', natural),
-    step: json('step', natural),
-  };
-  checkCard(file, card);
-  return { file, card, tensors };
+  const card = readCard(metadata, file);
+  const whole = restoreWeights(tensors, file);
+  const isTorch = metadata.get('format') === 'pt';
+  return { file, card, tensors: isTorch ? ourNames(whole, card.spec) : whole };
+}
+
+/** The tensors of a network by our paths, from torch's names; unknown ones keep theirs. */
+export function ourNames(tensors: Tensors, spec: NetSpec): Tensors {
+  const layout = layOutParameters(buildGraph(spec), spec.batchNorm.epsilon);
+  const pathOf = new Map(allSlices({ layout }).map(({ path }) => [exportedName(path), path]));
+  return new Map([...tensors].map(([name, tensor]) => [pathOf.get(name) ?? name, tensor]));
 }
 
 /** The content of a safetensors file of ours, of this or an older version. */
 export function decodeTensors(bytes: Uint8Array, file: string): Safetensors {
   const content = decodeSafetensors(bytes, file);
-  if (content.metadata.get('format') !== 'igcnet') {
-    const got = JSON.stringify(content.metadata.get('format')) ?? 'none';
+  const { metadata } = content;
+  const format = metadata.get('format');
+  if (format !== 'igcnet' && !(format === 'pt' && metadata.has('formatVersion'))) {
+    const got = JSON.stringify(format) ?? 'none';
     throw dataError({ path: file, rule: 'must have the metadata format "igcnet"', got });
   }
-  checkVersion(file, Number(content.metadata.get('formatVersion')));
+  checkVersion(file, Number(metadata.get('formatVersion')));
   return content;
-}
-
-/** Throws a data error for a version that this igcnet does not know. */
-export function checkVersion(file: string, version: number): void {
-  if (Number.isInteger(version) && version >= 1 && version <= formatVersion) return;
-  throw dataError({
-    path: file,
-    rule: `format version must be in 1…${formatVersion}`,
-    got: `${version}`,
-    ...(version > formatVersion && { hint: 'it was written by a newer igcnet; update this one' }),
-  });
 }
 
 /** A model of the file's network with the file's numbers. Throws data errors for what does not fit. */
@@ -165,28 +127,6 @@ export function fillModel(model: Model, { file, tensors }: ModelFile): void {
   copySlices(model.state, stateSlices(model), tensors);
 }
 
-/** What valibot found wrong first, and where. */
-export function issueText(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue);
-  return `${path ? `${path}: ` : ''}${issue.message}`;
-}
-
-function checkCard(file: string, { spec, classes, preprocessing }: ModelCard): void {
-  const { input } = spec;
-  const { channels, height, width, mean, std } = preprocessing;
-  const fits =
-    channels === input.channels &&
-    height === input.height &&
-    width === input.width &&
-    mean.length === channels &&
-    std.length === channels;
-  if (!fits) throw dataError({ path: file, rule: 'preprocessing must fit the network' });
-  if (classes.length !== spec.classes) {
-    const rule = `must name the ${spec.classes} classes of its network`;
-    throw dataError({ path: file, rule, got: `${classes.length}` });
-  }
-}
-
 function allSlices(model: Pick<Model, 'layout'>): readonly NamedSlice[] {
   return [...parameterSlices(model), ...stateSlices(model)];
 }
@@ -205,7 +145,7 @@ export function checkTensors(
   file: string,
   spec: NetSpec,
   slices: readonly NamedSlice[],
-  tensors: ReadonlyMap<string, StoredTensor>,
+  tensors: Tensors,
 ): void {
   const difference = firstDifference(slices, tensors);
   if (difference === undefined) return;
@@ -213,10 +153,7 @@ export function checkTensors(
   throw dataError({ path: file, rule, got: difference, hint: 'it belongs to another network' });
 }
 
-function firstDifference(
-  slices: readonly NamedSlice[],
-  tensors: ReadonlyMap<string, StoredTensor>,
-): string | undefined {
+function firstDifference(slices: readonly NamedSlice[], tensors: Tensors): string | undefined {
   for (const { path, shape } of slices) {
     const stored = tensors.get(path);
     if (!stored) return `no tensor ${path}`;
@@ -230,15 +167,7 @@ function firstDifference(
 export function copySlices(
   values: RealArray,
   slices: readonly NamedSlice[],
-  tensors: ReadonlyMap<string, StoredTensor>,
+  tensors: Tensors,
 ): void {
   for (const { path, offset } of slices) values.set(tensors.get(path)!.data, offset);
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -8,7 +8,8 @@ import { type ImageShape, resizeToCover } from '../data/images/resize.ts';
 import type { RgbImage } from '../data/images/rgb-image.ts';
 import type { KernelSet } from '../kernels/contract.ts';
 import { makeClassifier, softmax } from '../model/classifier.ts';
-import { decodeModel, modelFromFile, type Preprocessing } from '../model/model-file.ts';
+import type { Preprocessing } from '../model/model-card.ts';
+import { decodeModel, modelFromFile } from '../model/model-file.ts';
 import type { NetSpec } from '../spec/network.ts';
 
 /** A class and how likely it is. */

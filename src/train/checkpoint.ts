@@ -9,14 +9,8 @@ import { findFolder, replaceFolder } from '../core/durable-files.ts';
 import { dataError } from '../core/errors.ts';
 import { jsonText } from '../core/json-file.ts';
 import type { Model } from '../model/model.ts';
-import {
-  checkVersion,
-  encodeModel,
-  fillModel,
-  formatVersion,
-  issueText,
-  type ModelCard,
-} from '../model/model-file.ts';
+import { checkVersion, formatVersion, issueText, type ModelCard } from '../model/model-card.ts';
+import { encodeModel, fillModel } from '../model/model-file.ts';
 import { encodeOptimizer, fillOptimizer } from './optimizer-file.ts';
 import { readBytes, readModelFile } from './read-model.ts';
 

@@ -10,13 +10,8 @@ import { measureStatistics } from '../data/statistics.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import { type Classifier, makeClassifier } from '../model/classifier.ts';
 import type { Model } from '../model/model.ts';
-import {
-  checkNetwork,
-  type ModelCard,
-  type ModelFile,
-  modelFromFile,
-  type Preprocessing,
-} from '../model/model-file.ts';
+import type { ModelCard, Preprocessing } from '../model/model-card.ts';
+import { checkNetwork, type ModelFile, modelFromFile } from '../model/model-file.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { checkpointFiles, readState, resolveCheckpoint } from './checkpoint.ts';
 import { datasetRequest, parseConfig, type RunConfig } from './config.ts';

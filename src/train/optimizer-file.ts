@@ -1,13 +1,8 @@
 /** optimizer.safetensors: what a run needs besides model.safetensors to go on as if it had not stopped. */
 import { encodeSafetensors } from '../formats/safetensors.ts';
 import { type Model, type NamedSlice, parameterSlices, stateSlices } from '../model/model.ts';
-import {
-  checkTensors,
-  copySlices,
-  decodeTensors,
-  formatVersion,
-  namedTensors,
-} from '../model/model-file.ts';
+import { formatVersion } from '../model/model-card.ts';
+import { checkTensors, copySlices, decodeTensors, namedTensors } from '../model/model-file.ts';
 import { readBytes } from './read-model.ts';
 
 /**

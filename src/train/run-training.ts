@@ -11,7 +11,7 @@ import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
 import { initializeModel } from '../model/model.ts';
-import type { ModelCard } from '../model/model-file.ts';
+import type { ModelCard } from '../model/model-card.ts';
 import { countCost } from '../theory/cost.ts';
 import {
   checkpointFiles,

@@ -11,7 +11,7 @@ import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts
 import { cropShare } from '../data/images/encoded-images.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
 import { type Model, type ModelPlanOptions, makeModel, planModel } from '../model/model.ts';
-import type { ModelCard, Preprocessing } from '../model/model-file.ts';
+import type { ModelCard, Preprocessing } from '../model/model-card.ts';
 import { buildGraph } from '../spec/network.ts';
 import { batchSizeFor } from './batch-size.ts';
 import type { TrainState } from './checkpoint.ts';

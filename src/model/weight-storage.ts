@@ -1,0 +1,101 @@
+/**
+ * How the weights of a finished network may be stored: in full, as halves, or as 8-bit integers with one factor for each
+ * output channel. Everything else (biases, batch norms) stays in full, being a hundredth of the bytes. They are computed
+ * with as float32 whatever they were stored as.
+ */
+import { dataError, usageError } from '../core/errors.ts';
+import { fromFloat16, largestFloat16, toFloat16 } from '../formats/float16.ts';
+import type { StoredTensor } from '../formats/safetensors.ts';
+
+export const weightStorages = ['float32', 'float16', 'int8'] as const;
+/** One of `weightStorages`. */
+export type WeightStorage = (typeof weightStorages)[number];
+
+/** Tensors by name, in the order of the file. */
+export type Tensors = ReadonlyMap<string, StoredTensor>;
+
+/** Where the factors of the 8-bit tensor `name` are: `<name>/scale`, or in torch's spelling `<name>.scale`. */
+export function scaleName(name: string): string {
+  return `${name}${name.includes('/') ? '/' : '.'}scale`;
+}
+
+/**
+ * The tensors with weights (of convolutions and fully connected layers) stored so.
+ *
+ * int8: w ≈ scale[o] · q, q = round(w / scale[o]) in −127…127, scale[o] = max |w[o]| / 127; symmetric, so 0 stays 0.
+ * Throws a usage error naming a weight that is too large for float16, or not finite.
+ */
+export function storeWeights(tensors: Tensors, storage: WeightStorage): Tensors {
+  if (storage === 'float32') return tensors;
+  const stored = [...tensors].flatMap(([name, tensor]): [string, StoredTensor][] => {
+    if (!isWeight(name, tensor)) return [[name, tensor]];
+    checkRange(name, tensor, storage);
+    return storage === 'float16'
+      ? [[name, { ...tensor, data: toFloat16(tensor.data) }]]
+      : quantise(name, tensor);
+  });
+  return new Map(stored);
+}
+
+/** The tensors in full. Throws a data error that begins with `file` for an 8-bit tensor without its factors. */
+export function restoreWeights(tensors: Tensors, file: string): Tensors {
+  const scales = new Set<string>();
+  const restored = new Map<string, StoredTensor>();
+  for (const [name, tensor] of tensors) {
+    const { data, shape } = tensor;
+    if (data instanceof Uint16Array) restored.set(name, { shape, data: fromFloat16(data) });
+    else if (!(data instanceof Int8Array)) restored.set(name, tensor);
+    else {
+      const scale = tensors.get(scaleName(name));
+      if (!(scale?.data instanceof Float32Array) || scale.data.length !== shape[0]) {
+        const rule = `${name} of 8 bits must have a factor for each output, ${scaleName(name)}`;
+        throw dataError({ path: file, rule, got: scale ? `[${scale.shape}]` : 'none' });
+      }
+      scales.add(scaleName(name));
+      restored.set(name, { shape, data: dequantise(data, scale.data) });
+    }
+  }
+  for (const name of scales) restored.delete(name);
+  return restored;
+}
+
+/** As a file holds them: what is read from one is not stored again by accident. */
+function isWeight(name: string, { data, shape }: StoredTensor): boolean {
+  return /[/.]weight$/.test(name) && shape.length > 1 && data instanceof Float32Array;
+}
+
+function checkRange(name: string, { data }: StoredTensor, storage: WeightStorage): void {
+  const most = storage === 'float16' ? largestFloat16 : Number.MAX_VALUE;
+  const wrong = (data as Float32Array).find((value) => !(Math.abs(value) <= most));
+  if (wrong === undefined) return;
+  const rule = `must be finite and at most ${largestFloat16} to be stored as ${storage}`;
+  throw usageError({ path: name, rule, got: `${wrong}`, hint: 'store it as float32' });
+}
+
+function quantise(name: string, { shape, data }: StoredTensor): [string, StoredTensor][] {
+  const outputs = shape[0]!;
+  const inputs = data.length / outputs;
+  const scale = new Float32Array(outputs);
+  const quantised = new Int8Array(data.length);
+  for (let o = 0; o < outputs; o++) {
+    let largest = 0;
+    for (let i = o * inputs; i < (o + 1) * inputs; i++) {
+      largest = Math.max(largest, Math.abs(data[i]!));
+    }
+    scale[o] = largest / 127;
+    const factor = scale[o]!;
+    for (let i = o * inputs; factor > 0 && i < (o + 1) * inputs; i++) {
+      quantised[i] = Math.max(-127, Math.min(127, Math.round(data[i]! / factor)));
+    }
+  }
+  return [
+    [name, { shape, data: quantised }],
+    [scaleName(name), { shape: [outputs], data: scale }],
+  ];
+}
+
+/** scale[o] · q[o, i] */
+function dequantise(quantised: Int8Array, scale: Float32Array): Float32Array {
+  const inputs = quantised.length / scale.length;
+  return Float32Array.from(quantised, (q, i) => scale[Math.floor(i / inputs)]! * q);
+}
