@@ -1,6 +1,6 @@
 /**
  * Imports point one way:
- *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment ← cli
+ *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment, export ← cli
  *                                                     model ← runtime
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
@@ -18,20 +18,12 @@ const mayImport = {
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model'],
   bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   experiment: [
-    'core',
-    'draw',
-    'spec',
-    'theory',
-    'plan',
-    'kernels',
-    'data',
-    'formats',
-    'model',
-    'train',
+    ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   ],
+  export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    'experiment',
+    ...['experiment', 'export'],
   ],
 };
 

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { textTable } from '../draw/text-table.ts';
+import type { WeightStorage } from '../formats/weight-storage.ts';
 import type { RunEvaluation } from '../train/load.ts';
 import {
   addConfigFlags,
@@ -23,6 +24,7 @@ import {
 interface EvalFlags {
   readonly checkpoint: CheckpointChoice;
   readonly split: 'train' | 'validation' | 'test';
+  readonly weights: WeightStorage;
   readonly dataDir?: string;
   readonly out?: string;
   readonly json?: boolean;
@@ -40,6 +42,11 @@ export function evalCommand(program: Command): void {
         .choices(['train', 'validation', 'test'])
         .default('test'),
     )
+    .addOption(
+      new Option('--weights <storage>', 'round the weights to what an export would store')
+        .choices(['float32', 'float16', 'int8'])
+        .default('float32'),
+    )
     .option('--data-dir <dir>', 'where the data lie now, when they were moved')
     .option('--out <dir>', 'where to write the results instead')
     .addOption(sharedOptions.json())
@@ -52,15 +59,15 @@ async function runEval(command: Command, run: string, flags: EvalFlags): Promise
   const machine = readMachineFlags(command);
   const { evaluateRun } = await import('../train/load.ts');
   const { evaluationFolder, writeEvaluation } = await import('../experiment/evaluation-files.ts');
-  const { dataDir, split: wanted, checkpoint } = flags;
-  const options = { ...machine, which: checkpoint, split: wanted, dataDir };
+  const { dataDir, split: wanted, checkpoint, weights } = flags;
+  const options = { ...machine, which: checkpoint, split: wanted, dataDir, weights };
   const evaluation = await evaluateRun(run, options).catch((error) => {
     throw nameFlagIn(error, new Map(dataDir === undefined ? [] : [['data.dir', '--data-dir']]));
   });
   for (const warning of evaluation.warnings) printNews(warningText(warning));
   for (const skipped of evaluation.skipped) printNews(`skipped ${skipped}`);
   const { split, which } = evaluation;
-  const folder = path.resolve(flags.out ?? evaluationFolder(run, split, which));
+  const folder = path.resolve(flags.out ?? evaluationFolder(run, split, which, weights));
   writeEvaluation(folder, evaluation);
   if (flags.json) printJson({ ...evaluation, folder });
   else printData(evaluationText(evaluation));
@@ -70,7 +77,7 @@ async function runEval(command: Command, run: string, flags: EvalFlags): Promise
 const mostConfusions = 5;
 
 function evaluationText(evaluation: RunEvaluation): string {
-  const { images, loss, top1, topK, k, perClass, split, which, epoch } = evaluation;
+  const { images, loss, top1, topK, k, perClass, split, which, epoch, weights } = evaluation;
   const { bold } = paletteFor(process.stdout);
   const count = (value: number) => value.toLocaleString('en-US');
   const top = k > 1 && k < perClass.length ? [`top-${k} accuracy  ${formatPercent(topK)}`] : [];
@@ -89,7 +96,7 @@ function evaluationText(evaluation: RunEvaluation): string {
     ]),
   );
   return [
-    `${count(images)} ${split} images, ${which} checkpoint (epoch ${epoch})`,
+    `${count(images)} ${split} images, ${which} checkpoint (epoch ${epoch})${weights === 'float32' ? '' : `, weights as ${weights}`}`,
     `top-1 accuracy  ${bold(formatPercent(top1))}`,
     ...top,
     `loss            ${loss.toFixed(4)}`,

@@ -10,6 +10,7 @@ import { designCommand } from './design.ts';
 import { doctorCommand } from './doctor.ts';
 import { drawCommand } from './draw.ts';
 import { evalCommand } from './eval.ts';
+import { exportCommand } from './export.ts';
 import { describeFailure } from './failure.ts';
 import { findLrCommand } from './find-lr.ts';
 import { predictCommand } from './predict.ts';
@@ -57,6 +58,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     trainCommand,
     evalCommand,
     predictCommand,
+    exportCommand,
     findLrCommand,
     describeCommand,
     drawCommand,

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { makeFolder, replaceFile } from '../core/durable-files.ts';
 import { jsonText, readJsonFile } from '../core/json-file.ts';
 import { confusionCsv, confusionSvg } from '../draw/confusion.ts';
+import type { WeightStorage } from '../formats/weight-storage.ts';
 import type { RunEvaluation } from '../train/load.ts';
 
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -29,8 +30,14 @@ const storedSchema = v.pipe(
 export type StoredEvaluation = v.InferOutput<typeof storedSchema>;
 
 /** Where `igc eval` puts an evaluation of a run's last epoch. */
-export function evaluationFolder(run: string, split: string, which = 'last'): string {
-  return path.join(run, `eval-${split}-${which}`);
+export function evaluationFolder(
+  run: string,
+  split: string,
+  which = 'last',
+  weights: WeightStorage = 'float32',
+): string {
+  const rounded = weights === 'float32' ? '' : `-${weights}`;
+  return path.join(run, `eval-${split}-${which}${rounded}`);
 }
 
 /** Writes an evaluation into a folder, which is made. Throws a failure that says why it could not. */

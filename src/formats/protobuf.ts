@@ -1,6 +1,6 @@
 /**
- * Writes protocol buffers: a message is its fields' bytes, one after the other. Only the kinds of fields that
- * ONNX and TensorBoard files need; knows nothing of either.
+ * Writes and reads protocol buffers: a message is its fields' bytes, one after the other. Only the kinds of fields
+ * that ONNX and TensorBoard files need; knows nothing of either.
  * @source protobuf.dev/programming-guides/encoding
  */
 
@@ -57,6 +57,64 @@ export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
     at += piece.length;
   }
   return whole;
+}
+
+/** One field of a message that is read: a number's bits, or the bytes of a text, a message or packed numbers. */
+export type ReadField =
+  | { readonly field: number; readonly kind: 'varint'; readonly value: bigint }
+  | { readonly field: number; readonly kind: 'bytes'; readonly value: Uint8Array }
+  | { readonly field: number; readonly kind: 'fixed32' | 'fixed64'; readonly value: Uint8Array };
+
+/**
+ * The fields of a message, in the order of its bytes, which texts and inner messages share.
+ *
+ * Throws an Error that says what is wrong when the bytes are no message.
+ */
+export function readFields(bytes: Uint8Array): readonly ReadField[] {
+  const fields: ReadField[] = [];
+  let at = 0;
+  const take = (length: number) => {
+    if (length > bytes.length - at) throw new Error('a field is cut off');
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const number = () => {
+    const [value, next] = readVarint(bytes, at);
+    at = next;
+    return value;
+  };
+  while (at < bytes.length) {
+    const key = Number(number());
+    const [field, wire] = [Math.floor(key / 8), key % 8];
+    if (wire === wireTypes.varint) fields.push({ field, kind: 'varint', value: number() });
+    else if (wire === wireTypes.bytes) {
+      fields.push({ field, kind: 'bytes', value: take(Number(number())) });
+    } else if (wire === wireTypes.fixed32) fields.push({ field, kind: 'fixed32', value: take(4) });
+    else if (wire === wireTypes.fixed64) fields.push({ field, kind: 'fixed64', value: take(8) });
+    else throw new Error(`a field of the unknown kind ${wire}`);
+  }
+  return fields;
+}
+
+/** Numbers written one after the other. */
+export function readPackedIntegers(bytes: Uint8Array): readonly number[] {
+  const values: number[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const [value, next] = readVarint(bytes, at);
+    values.push(Number(BigInt.asIntN(64, value)));
+    at = next;
+  }
+  return values;
+}
+
+/** The number at `from`, and where the bytes after it begin. */
+function readVarint(bytes: Uint8Array, from: number): readonly [bigint, number] {
+  let value = 0n;
+  for (let at = from, shift = 0n; at < bytes.length && shift < 70n; at++, shift += 7n) {
+    value |= BigInt(bytes[at]! & 0x7f) << shift;
+    if (bytes[at]! < 0x80) return [BigInt.asUintN(64, value), at + 1];
+  }
+  throw new Error('a number is cut off');
 }
 
 function tag(field: number, wireType: number): Uint8Array {

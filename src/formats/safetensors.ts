@@ -13,8 +13,8 @@ export interface StoredTensor {
   readonly data: TensorData;
 }
 
-/** F32, F64, F16 (the bits of each number; float16.ts reads them), I8. */
-export type TensorData = Float32Array | Float64Array | Uint16Array | Int8Array;
+/** F32, F64, F16 (the bits of each number; float16.ts reads them), I8, I64. */
+export type TensorData = Float32Array | Float64Array | Uint16Array | Int8Array | BigInt64Array;
 
 /** The content of a safetensors file. */
 export interface Safetensors {
@@ -32,6 +32,7 @@ const arrays = {
   F64: Float64Array,
   F16: Uint16Array,
   I8: Int8Array,
+  I64: BigInt64Array,
 } as const;
 type DataType = keyof typeof arrays;
 const dataTypes = Object.keys(arrays) as readonly DataType[];

@@ -4,30 +4,26 @@
  */
 import { dataError, IgcError } from '../core/errors.ts';
 import { exportedName } from '../formats/exported-names.ts';
+import { decodeSafetensors, encodeSafetensors, type Safetensors } from '../formats/safetensors.ts';
 import {
-  decodeSafetensors,
-  encodeSafetensors,
-  type Safetensors,
-  type StoredTensor,
-} from '../formats/safetensors.ts';
+  restoreWeights,
+  storeWeights,
+  type WeightStorage,
+  type WholeTensor,
+  type WholeTensors,
+} from '../formats/weight-storage.ts';
 import type { KernelSet, RealArray } from '../kernels/contract.ts';
 import { layOutParameters } from '../plan/parameters.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 import { type Model, makeModel, type NamedSlice, parameterSlices, stateSlices } from './model.ts';
 import { cardMetadata, checkVersion, type ModelCard, readCard } from './model-card.ts';
-import {
-  restoreWeights,
-  storeWeights,
-  type Tensors,
-  type WeightStorage,
-} from './weight-storage.ts';
 
 /** A network read from a file. */
 export interface ModelFile {
   /** For errors. */
   readonly file: string;
   readonly card: ModelCard;
-  readonly tensors: Tensors;
+  readonly tensors: WholeTensors;
 }
 
 /** How a file spells the names of tensors: our paths, or torch's (formats/exported-names.ts). */
@@ -72,8 +68,14 @@ export function decodeModel(bytes: Uint8Array, file: string): ModelFile {
   return { file, card, tensors: isTorch ? ourNames(whole, card.spec) : whole };
 }
 
+/** The network with its weights rounded to what that storage keeps of them. */
+export function withStoredWeights(model: ModelFile, weights: WeightStorage): ModelFile {
+  const { file, tensors } = model;
+  return { ...model, tensors: restoreWeights(storeWeights(tensors, weights), file) };
+}
+
 /** The tensors of a network by our paths, from torch's names; unknown ones keep theirs. */
-export function ourNames(tensors: Tensors, spec: NetSpec): Tensors {
+export function ourNames(tensors: WholeTensors, spec: NetSpec): WholeTensors {
   const layout = layOutParameters(buildGraph(spec), spec.batchNorm.epsilon);
   const pathOf = new Map(allSlices({ layout }).map(({ path }) => [exportedName(path), path]));
   return new Map([...tensors].map(([name, tensor]) => [pathOf.get(name) ?? name, tensor]));
@@ -134,7 +136,7 @@ function allSlices(model: Pick<Model, 'layout'>): readonly NamedSlice[] {
 export function namedTensors(
   values: RealArray,
   slices: readonly NamedSlice[],
-): (readonly [string, StoredTensor])[] {
+): (readonly [string, WholeTensor])[] {
   return slices.map(({ path, shape, offset, size }) => [
     path,
     { shape, data: values.subarray(offset, offset + size) },
@@ -145,7 +147,7 @@ export function checkTensors(
   file: string,
   spec: NetSpec,
   slices: readonly NamedSlice[],
-  tensors: Tensors,
+  tensors: WholeTensors,
 ): void {
   const difference = firstDifference(slices, tensors);
   if (difference === undefined) return;
@@ -153,7 +155,7 @@ export function checkTensors(
   throw dataError({ path: file, rule, got: difference, hint: 'it belongs to another network' });
 }
 
-function firstDifference(slices: readonly NamedSlice[], tensors: Tensors): string | undefined {
+function firstDifference(slices: readonly NamedSlice[], tensors: WholeTensors): string | undefined {
   for (const { path, shape } of slices) {
     const stored = tensors.get(path);
     if (!stored) return `no tensor ${path}`;
@@ -167,7 +169,7 @@ function firstDifference(slices: readonly NamedSlice[], tensors: Tensors): strin
 export function copySlices(
   values: RealArray,
   slices: readonly NamedSlice[],
-  tensors: Tensors,
+  tensors: WholeTensors,
 ): void {
   for (const { path, offset } of slices) values.set(tensors.get(path)!.data, offset);
 }

@@ -48,6 +48,8 @@ export const dataNames = [
   'packed',
   'synthetic',
 ] as const;
+/** One of `dataNames`. */
+export type DataName = (typeof dataNames)[number];
 /** The kinds of learning-rate schedules; schedule.ts has their equations. */
 export const scheduleKinds = ['step', 'cosine', 'one-cycle', 'constant'] as const;
 

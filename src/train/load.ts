@@ -7,17 +7,30 @@ import type { AnyImageSet, Dataset, SplitName } from '../data/dataset.ts';
 import { decodeImageFile } from '../data/images/image-decoder.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
+import type { WeightStorage } from '../formats/weight-storage.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import { type Classifier, makeClassifier } from '../model/classifier.ts';
 import type { Model } from '../model/model.ts';
 import type { ModelCard, Preprocessing } from '../model/model-card.ts';
-import { checkNetwork, type ModelFile, modelFromFile } from '../model/model-file.ts';
+import {
+  checkNetwork,
+  type ModelFile,
+  modelFromFile,
+  withStoredWeights,
+} from '../model/model-file.ts';
 import type { NetSpec } from '../spec/network.ts';
-import { checkpointFiles, readState, resolveCheckpoint } from './checkpoint.ts';
-import { datasetRequest, parseConfig, type RunConfig } from './config.ts';
+import { readState } from './checkpoint.ts';
+import {
+  type DataName,
+  dataNames,
+  datasetRequest,
+  parseConfig,
+  type RunConfig,
+  resolveConfig,
+} from './config.ts';
 import { type Evaluation, makeEvaluator } from './evaluate.ts';
 import { configNetwork } from './network-choice.ts';
-import { readModelFile } from './read-model.ts';
+import { findRun, readNetwork } from './read-network.ts';
 import { readRunConfig } from './run-folder.ts';
 
 /** Which checkpoint, on which kernels. */
@@ -28,6 +41,8 @@ export interface LoadOptions {
   readonly kernels?: RunConfig['kernels'] | undefined;
   /** Default 0: all cores. */
   readonly threads?: number | undefined;
+  /** What the weights are rounded to, as an export with them would; default `float32`: as they are. */
+  readonly weights?: WeightStorage | undefined;
 }
 
 /** A trained network, ready to classify. */
@@ -108,6 +123,8 @@ export interface RunEvaluation extends Evaluation {
   readonly split: SplitName;
   /** Epochs of training that the network had. */
   readonly epoch: number;
+  /** What the weights were rounded to. */
+  readonly weights: WeightStorage;
   readonly classes: readonly string[];
   readonly kernels: LoadedModel['kernels'];
   readonly imagesPerSecond: number;
@@ -129,7 +146,7 @@ export async function evaluateRun(
   const { split = 'test', dataDir } = options;
   const { model, card, checkpoint, kernels, warnings, classifier } = openModel(folder, options);
   classifier.dispose();
-  const config = configOf(folder, checkpoint, dataDir);
+  const config = configOf(folder, card.dataset, dataDir);
   const dataset = await openDataset(datasetRequest(config));
   const set = splitOf(dataset, split);
   checkFits(checkpoint, card, dataset, set);
@@ -155,6 +172,7 @@ export async function evaluateRun(
       dataset: dataset.name,
       split,
       epoch: card.epoch,
+      weights: options.weights ?? 'float32',
       classes: card.classes,
       kernels,
       imagesPerSecond: (1000 * set.count) / (performance.now() - began),
@@ -242,13 +260,12 @@ interface OpenedModel {
 }
 
 function openModel(folder: string, options: LoadOptions): OpenedModel {
-  const { which = 'last', kernels: name = 'auto', threads = 0 } = options;
-  const checkpoint = path.resolve(resolveCheckpoint(folder, which));
-  const file = readModelFile(path.join(checkpoint, checkpointFiles.model));
+  const { which = 'last', kernels: name = 'auto', threads = 0, weights = 'float32' } = options;
+  const { network: file, place: checkpoint } = readNetwork(folder, which);
   if (path.resolve(folder) !== checkpoint) checkBelongs(folder, checkpoint, file);
   const choice = chooseKernels({ kernels: name, threads });
   const { kernels, reason, warnings } = choice;
-  const model = modelFromFile(file, kernels);
+  const model = modelFromFile(withStoredWeights(file, weights), kernels);
   return {
     model,
     card: file.card,
@@ -267,10 +284,23 @@ function checkBelongs(run: string, checkpoint: string, file: ModelFile): void {
   checkNetwork(file, configNetwork(readRunConfig(run), { input, classes }));
 }
 
-/** The run's configuration, from a run folder or the one that a checkpoint lies in. */
-function configOf(folder: string, checkpoint: string, dataDir: string | undefined): RunConfig {
-  const run = path.resolve(folder) === checkpoint ? path.join(checkpoint, '..', '..') : folder;
-  const config = readRunConfig(run);
+/**
+ * The run's configuration, from a run folder or the one that a checkpoint lies in; else what opens the data set of that
+ * name.
+ */
+function configOf(folder: string, dataset: string, dataDir: string | undefined): RunConfig {
+  const run = findRun(folder);
+  if (run === undefined && !(dataNames as readonly string[]).includes(dataset)) {
+    throw dataError({
+      path: folder,
+      rule: 'must be a run to know its data',
+      got: dataset || 'none',
+    });
+  }
+  const config =
+    run === undefined
+      ? resolveConfig(undefined, { data: { name: dataset as DataName } })
+      : readRunConfig(run);
   if (dataDir === undefined) return config;
   return parseConfig({ ...config, data: { ...config.data, dir: dataDir } });
 }

@@ -1,5 +1,6 @@
 /** optimizer.safetensors: what a run needs besides model.safetensors to go on as if it had not stopped. */
 import { encodeSafetensors } from '../formats/safetensors.ts';
+import { restoreWeights } from '../formats/weight-storage.ts';
 import { type Model, type NamedSlice, parameterSlices, stateSlices } from '../model/model.ts';
 import { formatVersion } from '../model/model-card.ts';
 import { checkTensors, copySlices, decodeTensors, namedTensors } from '../model/model-file.ts';
@@ -27,7 +28,7 @@ export function encodeOptimizer(model: Model, withWeights: boolean): Uint8Array 
  * it is of another network.
  */
 export function fillOptimizer(model: Model, file: string, withWeights: boolean): void {
-  const { tensors } = decodeTensors(readBytes(file), file);
+  const tensors = restoreWeights(decodeTensors(readBytes(file), file).tensors, file);
   const moments = parameterSlices(model);
   const [weights, averages] = [trained(moments), trained(stateSlices(model))];
   const expected = withWeights ? [...moments, ...weights, ...averages] : moments;

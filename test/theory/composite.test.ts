@@ -2,6 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { stream } from '../../src/core/random.ts';
 import { decodeSafetensors } from '../../src/formats/safetensors.ts';
+import { restoreWeights } from '../../src/formats/weight-storage.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
 import { runGraph } from '../../src/kernels/run-graph.ts';
 import { initializeModel, makeModel } from '../../src/model/model.ts';
@@ -196,7 +197,8 @@ test('a model file has the weights by the names that a composite kernel asks for
   initializeModel(model, 1);
   const preprocessing = { ...input, maxValue: 255, mean: [0, 0, 0], std: [1, 1, 1] };
   const card = { spec, classes: [], preprocessing, dataset: 'none', epoch: 0, step: 0 };
-  const { tensors } = decodeSafetensors(encodeModel(model, card), 'model.safetensors');
+  const file = decodeSafetensors(encodeModel(model, card), 'model.safetensors');
+  const tensors = restoreWeights(file.tensors, 'model.safetensors');
   const weights = new Map([...tensors].map(([path, { data }]) => [path, data]));
   const { total } = blockNonZeros(spec, 'stage1/block1', weights);
   expect(total).toBe(igcParameters({ L: 4, M: 3, taps: 9 }));

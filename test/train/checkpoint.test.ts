@@ -167,8 +167,8 @@ describe('a checkpoint that cannot be used', () => {
 
   it('is of somebody else', () => {
     const folder = write();
-    const file = withMetadata(folder, { format: 'pt' });
-    failing(folder, `${file}: must have the metadata format "igcnet", got "pt"`);
+    const file = withMetadata(folder, { format: 'tf' });
+    failing(folder, `${file}: must have the metadata format "igcnet", got "tf"`);
     writeFileSync(file, encodeSafetensors({ metadata: new Map(), tensors: new Map() }));
     failing(folder, `${file}: must have the metadata format "igcnet", got none`);
   });

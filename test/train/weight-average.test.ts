@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { decodeSafetensors } from '../../src/formats/safetensors.ts';
+import { restoreWeights } from '../../src/formats/weight-storage.ts';
 import { averageWeightAt } from '../../src/train/schedule.ts';
 import { collect, lastingParts, resumeTask, smallTask, temporaryFolder } from './small-run.ts';
 
@@ -15,7 +16,7 @@ const stopAfter = (n: number) => {
 
 function tensors(run: string, name: string): ReadonlyMap<string, ArrayLike<number>> {
   const file = path.join(run, 'checkpoints', 'last', `${name}.safetensors`);
-  const { tensors: stored } = decodeSafetensors(readFileSync(file), file);
+  const stored = restoreWeights(decodeSafetensors(readFileSync(file), file).tensors, file);
   return new Map([...stored].map(([key, { data }]) => [key, data]));
 }
 

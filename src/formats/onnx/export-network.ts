@@ -14,7 +14,15 @@ import {
   type Shape,
 } from '../../spec/graph.ts';
 import { exportedName } from '../exported-names.ts';
-import { encodeOnnx, type OnnxAttribute, type OnnxNode, type OnnxTensor } from './model.ts';
+import type { TensorData } from '../safetensors.ts';
+import { storeWeights, type WeightStorage } from '../weight-storage.ts';
+import {
+  encodeOnnx,
+  type OnnxAttribute,
+  type OnnxNode,
+  type OnnxTensor,
+  onnxTypes,
+} from './model.ts';
 
 /** How the file is made. */
 export interface OnnxOptions {
@@ -22,6 +30,10 @@ export interface OnnxOptions {
   readonly batch?: number | 'any';
   /** Gather on the channels (default), or reshape → transpose → reshape where the permutation is one. */
   readonly permutations?: 'gather' | 'transpose';
+  /** How weights are stored; they are computed with as float32. Default `float32`. */
+  readonly weights?: WeightStorage;
+  /** Texts by name that the file carries. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /** A network with the values of its parameters and running averages by path. */
@@ -49,6 +61,7 @@ export function exportOnnx(network: NetworkWithValues, options: OnnxOptions = {}
   const writing: Writing = {
     network,
     transposes: options.permutations === 'transpose',
+    weights: options.weights ?? 'float32',
     names: [],
     nodes: [],
     constants: [],
@@ -66,6 +79,7 @@ export function exportOnnx(network: NetworkWithValues, options: OnnxOptions = {}
     constants: writing.constants,
     inputs: [{ name: onnxNames.images, shape: [batch, channels, height, width] }],
     outputs: [{ name: onnxNames.logits, shape: [batch, ...outputShape(nodes[output]!)] }],
+    ...(options.metadata && { metadata: options.metadata }),
   });
 }
 
@@ -73,6 +87,7 @@ export function exportOnnx(network: NetworkWithValues, options: OnnxOptions = {}
 interface Writing {
   readonly network: NetworkWithValues;
   readonly transposes: boolean;
+  readonly weights: WeightStorage;
   /** Name of every graph node's value. */
   readonly names: string[];
   readonly nodes: OnnxNode[];
@@ -189,6 +204,7 @@ function parameter(place: Place, op: GraphNode['op'], role: string): string {
   return constant(place, `${place.path}/${role}`, spec.shape);
 }
 
+/** The name of the constant, or of what becomes float32 of it, where it is stored in fewer bytes. */
 function constant({ writing }: Place, path: string, shape: readonly number[]): string {
   const values = writing.network.values.get(path);
   const size = shape.reduce((product, n) => product * n, 1);
@@ -197,8 +213,26 @@ function constant({ writing }: Place, path: string, shape: readonly number[]): s
     throw usageError({ path, rule: `must have ${size} values`, got });
   }
   const name = exportedName(path);
-  writing.constants.push({ name, shape, data: Float32Array.from(values) });
-  return name;
+  const whole = new Map([[name, { shape, data: Float32Array.from(values) }]]);
+  const stored = storeWeights(whole, writing.weights);
+  for (const [part, tensor] of stored) {
+    writing.constants.push({ name: part, shape: tensor.shape, data: constantData(tensor.data) });
+  }
+  const { data } = stored.get(name)!;
+  if (data instanceof Float32Array) return name;
+  const result = `${name}.float32`;
+  const place = { inputs: [...stored.keys()], outputs: [result], name: result };
+  writing.nodes.push(
+    data instanceof Uint16Array
+      ? { ...place, operator: 'Cast', attributes: { to: int(onnxTypes.float32) } }
+      : { ...place, operator: 'DequantizeLinear', attributes: { axis: int(0) } },
+  );
+  return result;
+}
+
+function constantData(data: TensorData): OnnxTensor['data'] {
+  if (data instanceof Float64Array) throw internalError('weights are exported as float32');
+  return data;
 }
 
 function integers({ writing }: Place, name: string, values: readonly number[]): string {

@@ -30,11 +30,11 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 
-/** A constant: weights (float32) or shapes and indices (int64). */
+/** A constant: weights (float32, float16's bits, int8) or shapes and indices (int64). */
 export interface OnnxTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array | Uint16Array | Int8Array | BigInt64Array;
 }
 
 /** What goes in or comes out: float32, a size that is a name may be any. */
@@ -50,10 +50,12 @@ export interface OnnxModel {
   readonly constants: readonly OnnxTensor[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
+  /** Texts by name, which readers that do not know them leave alone. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /** TensorProto.DataType */
-const dataTypes = { float32: 1, int64: 7 } as const;
+export const onnxTypes = { float32: 1, int8: 3, int64: 7, float16: 10 } as const;
 /** AttributeProto.AttributeType */
 const attributeTypes = { float: 1, int: 2, ints: 7 } as const;
 
@@ -71,6 +73,9 @@ export function encodeOnnx(model: OnnxModel): Uint8Array {
     textField(2, model.producer),
     messageField(7, graph),
     messageField(8, [textField(1, ''), integerField(2, onnxVersions.opset)]),
+    ...[...(model.metadata ?? [])].map(([key, value]) =>
+      messageField(14, [textField(1, key), textField(2, value)]),
+    ),
   ]);
 }
 
@@ -106,20 +111,25 @@ function attributeValue(attribute: OnnxAttribute): Uint8Array {
 }
 
 function tensorFields({ name, shape, data }: OnnxTensor): Uint8Array[] {
-  const type = data instanceof Float32Array ? dataTypes.float32 : dataTypes.int64;
   return [
     integersField(1, shape),
-    integerField(2, type),
+    integerField(2, typeOf(data)),
     textField(8, name),
     bytesField(9, littleEndian(data)),
   ];
+}
+
+function typeOf(data: OnnxTensor['data']): number {
+  if (data instanceof Float32Array) return onnxTypes.float32;
+  if (data instanceof Uint16Array) return onnxTypes.float16;
+  return data instanceof Int8Array ? onnxTypes.int8 : onnxTypes.int64;
 }
 
 function valueFields({ name, shape }: OnnxValue): Uint8Array[] {
   const dimensions = shape.map((size) =>
     messageField(1, [typeof size === 'number' ? integerField(1, size) : textField(2, size)]),
   );
-  const tensor = [integerField(1, dataTypes.float32), messageField(2, dimensions)];
+  const tensor = [integerField(1, onnxTypes.float32), messageField(2, dimensions)];
   return [textField(1, name), messageField(2, [messageField(1, tensor)])];
 }
 

@@ -4,8 +4,8 @@
  * with as float32 whatever they were stored as.
  */
 import { dataError, usageError } from '../core/errors.ts';
-import { fromFloat16, largestFloat16, toFloat16 } from '../formats/float16.ts';
-import type { StoredTensor } from '../formats/safetensors.ts';
+import { fromFloat16, largestFloat16, toFloat16 } from './float16.ts';
+import type { StoredTensor } from './safetensors.ts';
 
 export const weightStorages = ['float32', 'float16', 'int8'] as const;
 /** One of `weightStorages`. */
@@ -13,6 +13,12 @@ export type WeightStorage = (typeof weightStorages)[number];
 
 /** Tensors by name, in the order of the file. */
 export type Tensors = ReadonlyMap<string, StoredTensor>;
+
+/** Tensors in full. */
+export type WholeTensors = ReadonlyMap<string, WholeTensor>;
+export interface WholeTensor extends StoredTensor {
+  readonly data: Float32Array | Float64Array;
+}
 
 /** Where the factors of the 8-bit tensor `name` are: `<name>/scale`, or in torch's spelling `<name>.scale`. */
 export function scaleName(name: string): string {
@@ -25,26 +31,30 @@ export function scaleName(name: string): string {
  * int8: w ≈ scale[o] · q, q = round(w / scale[o]) in −127…127, scale[o] = max |w[o]| / 127; symmetric, so 0 stays 0.
  * Throws a usage error naming a weight that is too large for float16, or not finite.
  */
-export function storeWeights(tensors: Tensors, storage: WeightStorage): Tensors {
+export function storeWeights(tensors: WholeTensors, storage: WeightStorage): Tensors {
   if (storage === 'float32') return tensors;
   const stored = [...tensors].flatMap(([name, tensor]): [string, StoredTensor][] => {
     if (!isWeight(name, tensor)) return [[name, tensor]];
     checkRange(name, tensor, storage);
     return storage === 'float16'
-      ? [[name, { ...tensor, data: toFloat16(tensor.data) }]]
+      ? [[name, { shape: tensor.shape, data: toFloat16(tensor.data) }]]
       : quantise(name, tensor);
   });
   return new Map(stored);
 }
 
-/** The tensors in full. Throws a data error that begins with `file` for an 8-bit tensor without its factors. */
-export function restoreWeights(tensors: Tensors, file: string): Tensors {
+/**
+ * The tensors in full. Throws a data error that begins with `file` for an 8-bit tensor without its factors, and for
+ * one of whole numbers.
+ */
+export function restoreWeights(tensors: Tensors, file: string): WholeTensors {
   const scales = new Set<string>();
-  const restored = new Map<string, StoredTensor>();
-  for (const [name, tensor] of tensors) {
-    const { data, shape } = tensor;
+  const restored = new Map<string, WholeTensor>();
+  for (const [name, { data, shape }] of tensors) {
     if (data instanceof Uint16Array) restored.set(name, { shape, data: fromFloat16(data) });
-    else if (!(data instanceof Int8Array)) restored.set(name, tensor);
+    else if (data instanceof BigInt64Array) {
+      throw dataError({ path: file, rule: `${name} must hold numbers with fractions`, got: 'I64' });
+    } else if (!(data instanceof Int8Array)) restored.set(name, { shape, data });
     else {
       const scale = tensors.get(scaleName(name));
       if (!(scale?.data instanceof Float32Array) || scale.data.length !== shape[0]) {
@@ -59,20 +69,19 @@ export function restoreWeights(tensors: Tensors, file: string): Tensors {
   return restored;
 }
 
-/** As a file holds them: what is read from one is not stored again by accident. */
-function isWeight(name: string, { data, shape }: StoredTensor): boolean {
-  return /[/.]weight$/.test(name) && shape.length > 1 && data instanceof Float32Array;
+function isWeight(name: string, { shape }: WholeTensor): boolean {
+  return /[/.]weight$/.test(name) && shape.length > 1;
 }
 
-function checkRange(name: string, { data }: StoredTensor, storage: WeightStorage): void {
+function checkRange(name: string, { data }: WholeTensor, storage: WeightStorage): void {
   const most = storage === 'float16' ? largestFloat16 : Number.MAX_VALUE;
-  const wrong = (data as Float32Array).find((value) => !(Math.abs(value) <= most));
+  const wrong = Array.from(data).find((value) => !(Math.abs(value) <= most));
   if (wrong === undefined) return;
   const rule = `must be finite and at most ${largestFloat16} to be stored as ${storage}`;
   throw usageError({ path: name, rule, got: `${wrong}`, hint: 'store it as float32' });
 }
 
-function quantise(name: string, { shape, data }: StoredTensor): [string, StoredTensor][] {
+function quantise(name: string, { shape, data }: WholeTensor): [string, StoredTensor][] {
   const outputs = shape[0]!;
   const inputs = data.length / outputs;
   const scale = new Float32Array(outputs);
