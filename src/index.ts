@@ -81,6 +81,16 @@ export type { PlannedRun, RunPlan } from './experiment/run-plan.ts';
 export { type RunRecord, type RunStatus, readRunRecord } from './experiment/run-record.ts';
 export { type Sample, sampleOf, type WelchTest, welchTest } from './experiment/statistics.ts';
 export { writeReport } from './experiment/write-report.ts';
+// Exports and imports
+export {
+  type ExportFormat,
+  type ExportRequest,
+  type ExportResult,
+  exportFormats,
+  exportRun,
+  type Measured,
+} from './export/export-run.ts';
+export { type ImportRequest, type ImportResult, importModel } from './export/import-model.ts';
 // Files
 export {
   decodeSafetensors,
@@ -88,6 +98,7 @@ export {
   type Safetensors,
   type StoredTensor,
 } from './formats/safetensors.ts';
+export { type WeightStorage, weightStorages } from './formats/weight-storage.ts';
 // Kernels
 export {
   type ChosenKernels,

@@ -19,7 +19,7 @@ export interface ImageFlags {
 const defaults = { net: 'IGC-L24M2', depth: 20, side: 32 } as const;
 
 /** The configuration's values that say which network. */
-const networkPaths = ['net', 'depth', 'family', 'double', 'variant'] as const;
+export const networkPaths = ['net', 'depth', 'family', 'double', 'variant'] as const;
 
 /** Adds the argument and the flags that `findNetwork` reads. */
 export function addNetworkFlags(command: Command): void {

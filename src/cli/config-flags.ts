@@ -203,6 +203,13 @@ export const configFlags: readonly ConfigFlag[] = [
     help: 'parts of a batch with batch-norm statistics of their own',
   },
   {
+    flags: '--initial-checkpoint <path>',
+    path: 'initialCheckpoint',
+    kind: 'text',
+    group: 'Training',
+    help: 'fine-tune: begin with the network of a run, an exported folder or file',
+  },
+  {
     flags: '--seed <n>',
     path: 'seed',
     kind: 'number',

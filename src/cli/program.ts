@@ -13,6 +13,7 @@ import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { describeFailure } from './failure.ts';
 import { findLrCommand } from './find-lr.ts';
+import { importCommand } from './import.ts';
 import { predictCommand } from './predict.ts';
 import { reportCommand } from './report.ts';
 import { reproduceCommand } from './reproduce.ts';
@@ -59,6 +60,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     evalCommand,
     predictCommand,
     exportCommand,
+    importCommand,
     findLrCommand,
     describeCommand,
     drawCommand,

@@ -61,6 +61,7 @@ function startLines(event: StartEvent, palette: Palette): readonly string[] {
     `kernels   ${kernels.name}, ${threads}`,
     `run       ${shortPath(event.folder)}`,
     ...resumed,
+    ...(event.initial === undefined ? [] : [event.initial]),
   ];
 }
 

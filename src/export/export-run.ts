@@ -88,7 +88,8 @@ const isFolder = (format: ExportFormat) => format === 'hf' || format === 'web';
 const endings = { onnx: '.onnx', safetensors: '.safetensors', hf: '-hf', web: '-web' } as const;
 
 function defaultOutput({ run, format }: ExportRequest): string {
-  return path.parse(path.resolve(run)).name + endings[format];
+  const name = path.basename(path.resolve(run));
+  return name.replace(/\.(safetensors|onnx)$/i, '') + endings[format];
 }
 
 function checkRequest({ format, weights = 'float32', permutations, batch }: ExportRequest): void {

@@ -250,6 +250,8 @@ const runConfigSchema = v.strictObject({
     ),
     null,
   ),
+  /** Fine-tuning: the run, folder or file of the network to begin with; null begins anew. */
+  initialCheckpoint: v.optional(v.nullable(text('must be a path or null')), null),
   seed: integer(0),
   /** 0 for all cores. */
   threads: integer(0, 1024),

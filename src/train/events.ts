@@ -83,6 +83,8 @@ export interface StartEvent {
   readonly config: RunConfig;
   /** Where a resumed run goes on; absent in a new one. */
   readonly resumed?: { readonly epoch: number; readonly step: number };
+  /** What the run begins with, in words, where not with drawn values. */
+  readonly initial?: string;
   readonly stepsPerEpoch: number;
   readonly steps: number;
   /** Images in each step. */

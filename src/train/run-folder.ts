@@ -109,6 +109,7 @@ const addedLater: Readonly<Record<string, unknown>> = {
   ema: null,
   earlyStopping: null,
   progressive: null,
+  initialCheckpoint: null,
 };
 
 const indifferent: ReadonlySet<string> = new Set([

@@ -26,6 +26,7 @@ import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.t
 import { describeEnvironment } from './environment.ts';
 import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
 import { removeFailure, writeFailure } from './failure-file.ts';
+import { applyInitialCheckpoint, type InitialNote } from './initial-checkpoint.ts';
 import { readModelFile } from './read-model.ts';
 import { checkRates, resumedConfig } from './resume.ts';
 import {
@@ -62,10 +63,15 @@ export interface TrainControl {
   readonly command: readonly string[];
 }
 
-/** A run's folder and where it stands. */
-interface Opened {
-  readonly folder: string;
+/** Where a run stands, and what it began with if not with drawn values. */
+interface Begun {
   readonly state: TrainState;
+  readonly initial?: InitialNote | undefined;
+}
+
+/** A run's folder and where it stands. */
+interface Opened extends Begun {
+  readonly folder: string;
   readonly isResumed: boolean;
   readonly warnings: readonly string[];
 }
@@ -75,7 +81,12 @@ export async function* runTraining(
   task: TrainTask,
   control: TrainControl,
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  if (task.kind === 'new') return yield* trainTask(task, task.config, control);
+  if (task.kind === 'new') {
+    const { initialCheckpoint: initial } = task.config;
+    // It decides the run's bits, wherever the run is resumed from.
+    const initialCheckpoint = initial === null ? null : path.resolve(initial);
+    return yield* trainTask(task, { ...task.config, initialCheckpoint }, control);
+  }
   readRunConfig(task.folder); // or it is no run's folder, and not to be locked
   takeLock(task.folder);
   try {
@@ -147,9 +158,10 @@ function openNew(
   choice: ChosenKernels,
   { command }: TrainControl,
 ): Opened {
+  const begun = beginModel(config, training);
   const now = new Date();
   const folder = createRunFolder(config, describeEnvironment(choice, now, command), now);
-  return { folder, state: beginModel(config, training), isResumed: false, warnings: [] };
+  return { folder, ...begun, isResumed: false, warnings: [] };
 }
 
 /** A run killed before its first checkpoint begins anew. */
@@ -164,7 +176,7 @@ function openResumed(
   const { kernels } = choice;
   for (const which of ['last', 'best'] as const) settleFolder(checkpointFolder(folder, which));
   const last = findCheckpoint(folder, 'last');
-  const state = last ? readState(last) : beginModel(config, training);
+  const { state, initial } = last ? { state: readState(last) } : beginModel(config, training);
   const notes: string[] = [];
   if (last) {
     checkState(last, state, config);
@@ -181,14 +193,19 @@ function openResumed(
   writeRunConfig(folder, config);
   addEnvironment(folder, describeEnvironment(choice, new Date(), command));
   const current = { ...state, epochs: config.epochs, kernels: kernels.name };
-  return { folder, state: current, isResumed: true, warnings: notes };
+  return { folder, state: current, initial, isResumed: true, warnings: notes };
 }
 
-function beginModel(config: RunConfig, { model, average }: TrainingModel): TrainState {
-  const { seed, epochs } = config;
+function beginModel(config: RunConfig, { model, average, card }: TrainingModel): Begun {
+  const { seed, epochs, initialCheckpoint } = config;
   initializeModel(model, seed);
+  const initial =
+    initialCheckpoint === null
+      ? undefined
+      : applyInitialCheckpoint(model, initialCheckpoint, card.classes);
   if (average) updateAverage(average, model, 0);
-  return newState({ seed, epochs, configHash: hashConfig(config), kernels: model.kernels.name });
+  const configHash = hashConfig(config);
+  return { state: newState({ seed, epochs, configHash, kernels: model.kernels.name }), initial };
 }
 
 function checkState(checkpoint: string, state: TrainState, config: RunConfig): void {
@@ -223,7 +240,7 @@ function startEvent(
   { name, classes, train, validation, test, skipped }: Dataset,
   { model, stepsPerEpoch, batchSize }: TrainingModel,
   { kernels, reason }: ChosenKernels,
-  { folder, state, isResumed }: Opened,
+  { folder, state, initial, isResumed }: Opened,
 ): StartEvent {
   const paper = countCost(model.spec, 'paper');
   return {
@@ -232,6 +249,7 @@ function startEvent(
     folder,
     config,
     ...(isResumed && { resumed: { epoch: state.epoch, step: state.step } }),
+    ...(initial !== undefined && { initial }),
     stepsPerEpoch,
     steps: stepsPerEpoch * config.epochs,
     batchSize,

@@ -75,8 +75,8 @@ function readTensor(tensor: readonly ReadField[]): readonly (readonly [string, S
   if (raw.length !== size * make.BYTES_PER_ELEMENT) {
     throw new Error(`${name} of [${shape}] has ${raw.length} bytes`);
   }
-  // A copy, since the bytes need not lie at a multiple of the element's size.
-  const data: TensorData = new make(raw.slice().buffer as ArrayBuffer);
+  // A copy, since the bytes need not lie at a multiple of the element's size (Buffer's slice makes none).
+  const data: TensorData = new make(new Uint8Array(raw).buffer);
   return [[name, { shape, data }]];
 }
 
