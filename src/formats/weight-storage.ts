@@ -7,6 +7,7 @@ import { dataError, usageError } from '../core/errors.ts';
 import { fromFloat16, largestFloat16, toFloat16 } from './float16.ts';
 import type { StoredTensor } from './safetensors.ts';
 
+/** The ways of storing weights. */
 export const weightStorages = ['float32', 'float16', 'int8'] as const;
 /** One of `weightStorages`. */
 export type WeightStorage = (typeof weightStorages)[number];

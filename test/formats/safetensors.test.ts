@@ -117,7 +117,7 @@ describe('safetensors', () => {
     [
       'an unknown type',
       raw(`{"a":${entry('BF16', [2], 0, 4)}}`, 4),
-      'm: tensor "a" must be of F32, F64, F16, I8, got "BF16"',
+      'm: tensor "a" must be of F32, F64, F16, I8, I64, got "BF16"',
     ],
     [
       'an odd entry',
