@@ -13,6 +13,7 @@
 
 // Errors
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
+export { channelStatistics } from './data/channel-statistics.ts';
 // Data
 export { checkDataset, type DatasetReport } from './data/check.ts';
 export { type SheetRow, sheetPng, sheetRows } from './data/contact-sheet.ts';
@@ -47,7 +48,7 @@ export { usualDataFolders } from './data/readers/data-folder.ts';
 export type { SyntheticOptions } from './data/readers/synthetic.ts';
 export { type RecognisedData, recogniseData } from './data/recognise.ts';
 export type { DatasetSource, ImageChunk, SplitSource } from './data/source.ts';
-export { channelStatistics, measureStatistics } from './data/statistics.ts';
+export { measureStatistics } from './data/statistics.ts';
 // Pictures
 export {
   type ConfusionMatrix,
@@ -193,7 +194,6 @@ export {
   scheduleKinds,
 } from './train/config.ts';
 export { packageVersion } from './train/environment.ts';
-export type { ClassAccuracy, Evaluation } from './train/evaluate.ts';
 export type {
   CheckpointEvent,
   DoneEvent,
@@ -225,4 +225,5 @@ export {
 } from './train/load.ts';
 export { type RecipeName, recipes } from './train/recipes.ts';
 export { readRunConfig } from './train/run-folder.ts';
+export type { ClassAccuracy, Evaluation } from './train/tally.ts';
 export { type TrainOptions, train } from './train/train.ts';

@@ -1,11 +1,13 @@
 /**
- * Makes image sets in shared memory, new sets from some images of another, and sets that travel to other threads.
- * Reads no images.
+ * Makes image sets, in shared memory where there is any, and new sets from some images of another. Reads no images, and
+ * needs nothing of Node.
  */
 
 import { dataError } from '../core/errors.ts';
 import type { AnyImageSet, EncodedImages, EncodedSet, ImageSet, ImageSetShape } from './dataset.ts';
-import { mapFilePart } from './mapped-file.ts';
+
+/** A page that is not cross-origin isolated has none to share, nor anybody to share it with. */
+const Memory: new (bytes: number) => ArrayBufferLike = globalThis.SharedArrayBuffer ?? ArrayBuffer;
 
 /** Bytes of one image, C·H·W. */
 export function imageBytes(set: Pick<ImageSetShape, 'channels' | 'height' | 'width'>): number {
@@ -34,8 +36,8 @@ export function allocateImageSet(name: string, shape: ImageSetShape): ImageSet {
   try {
     return {
       ...shape,
-      pixels: new Uint8Array(new SharedArrayBuffer(sizeBytes)),
-      labels: new Uint16Array(new SharedArrayBuffer(2 * shape.count)),
+      pixels: new Uint8Array(new Memory(sizeBytes)),
+      labels: new Uint16Array(new Memory(2 * shape.count)),
     };
   } catch (cause) {
     const size = `${shape.channels}×${shape.height}×${shape.width}`;
@@ -58,13 +60,13 @@ export function selectImages<Set extends AnyImageSet>(
   indices: Uint32Array,
 ): Set {
   const count = indices.length;
-  const labels = new Uint16Array(new SharedArrayBuffer(2 * count));
+  const labels = new Uint16Array(new Memory(2 * count));
   for (const [i, index] of indices.entries()) labels[i] = set.labels[index]!;
   const { encoded, mapped } = set as Partial<EncodedSet & ImageSet>;
   if (encoded) return { ...set, count, labels, encoded: selectEncoded(encoded, indices) };
   const pixelSet = set as ImageSet;
   if (mapped) {
-    const rows = new Uint32Array(new SharedArrayBuffer(4 * count));
+    const rows = new Uint32Array(new Memory(4 * count));
     for (const [i, index] of indices.entries()) rows[i] = rowOf(pixelSet, index);
     return { ...set, count, labels, rows };
   }
@@ -81,16 +83,4 @@ function selectEncoded(encoded: EncodedImages, indices: Uint32Array): EncodedIma
   }
   const starts = Float64Array.from(indices, (i) => encoded.starts[i]!);
   return { ...encoded, starts, sizes: Uint32Array.from(indices, (i) => encoded.sizes[i]!) };
-}
-
-/** The set as it may be sent to another thread, which calls `receiveSet`: without copies of mapped pixels. */
-export function sendSet<Set extends AnyImageSet>(set: Set): Set {
-  if ('encoded' in set || set.mapped === undefined) return set;
-  return { ...set, pixels: new Uint8Array(0) };
-}
-
-/** A set that another thread has sent; maps what is mapped. */
-export function receiveSet<Set extends AnyImageSet>(set: Set): Set {
-  if ('encoded' in set || set.mapped === undefined) return set;
-  return { ...set, pixels: mapFilePart(set.mapped) };
 }

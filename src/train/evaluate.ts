@@ -17,30 +17,7 @@ import { type Batch, openBatches } from '../data/batches/batches.ts';
 import type { AnyImageSet, ChannelStatistics } from '../data/dataset.ts';
 import type { Model } from '../model/model.ts';
 import { planModel } from '../model/model.ts';
-
-/** How well a network does on a split; accuracies in percent. */
-export interface Evaluation {
-  readonly images: number;
-  /** Mean cross-entropy, without label smoothing. */
-  readonly loss: number;
-  /** Images whose class is the likeliest, or among the `k` likeliest; in percent. */
-  readonly top1: number;
-  readonly topK: number;
-  /** min(5, classes) */
-  readonly k: number;
-  readonly perClass: readonly ClassAccuracy[];
-  /** confusion[truth][predicted]: numbers of images. */
-  readonly confusion: readonly (readonly number[])[];
-}
-
-/** How many images of one class were right. */
-export interface ClassAccuracy {
-  readonly name: string;
-  readonly images: number;
-  readonly correct: number;
-  /** correct / images in percent, or null without images. */
-  readonly accuracy: number | null;
-}
+import { addBatch, type Evaluation, newTally, summarize } from './tally.ts';
 
 export interface EvaluationSplit {
   /** `test`, for errors. */
@@ -132,82 +109,4 @@ function readHere(recipe: DecodedRecipe): () => SplitReader {
 function readAhead(recipe: BatchRecipe): SplitReader {
   const range = { firstEpoch: 0, firstStep: 0, stepsPerEpoch: countBatches(recipe), epochs: 1 };
   return openBatches({ ...recipe, ...range });
-}
-
-interface Tally {
-  loss: number;
-  inTopK: number;
-  readonly confusion: number[][];
-}
-
-function newTally(classes: number): Tally {
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  return { loss: 0, inTopK: 0, confusion };
-}
-
-function addBatch(
-  tally: Tally,
-  logits: ArrayLike<number>,
-  labels: Int32Array,
-  count: number,
-  k: number,
-): void {
-  const classes = tally.confusion.length;
-  for (let i = 0; i < count; i++) {
-    const label = labels[i]!;
-    tally.confusion[label]![likeliest(logits, i * classes, classes)]!++;
-    if (rankOf(label, logits, i * classes, classes) < k) tally.inTopK++;
-  }
-}
-
-/** The class of the largest of `classes` logits from `at`; the lowest of equal ones. */
-export function likeliest(logits: ArrayLike<number>, at: number, classes: number): number {
-  let best = 0;
-  for (let j = 1; j < classes; j++) if (logits[at + j]! > logits[at + best]!) best = j;
-  return best;
-}
-
-/** 100·part/whole: what every accuracy is, in rows, events, summaries and evaluations alike. */
-export function percentOf(part: number, whole: number): number {
-  return (100 * part) / whole;
-}
-
-/** How many classes come before `label`; all of them when its logit is NaN. */
-function rankOf(label: number, logits: ArrayLike<number>, at: number, classes: number): number {
-  const own = logits[at + label]!;
-  let rank = Number.isNaN(own) ? classes : 0;
-  for (let j = 0; j < classes; j++) {
-    const isBehind = j > label ? own >= logits[at + j]! : own > logits[at + j]!;
-    if (j !== label && !isBehind) rank++;
-  }
-  return rank;
-}
-
-function summarize(
-  { loss, inTopK, confusion }: Tally,
-  classes: readonly string[],
-  images: number,
-  k: number,
-): Evaluation {
-  const perClass = classes.map((name, label): ClassAccuracy => {
-    const row = confusion[label]!;
-    const total = row.reduce((sum, n) => sum + n, 0);
-    const correct = row[label]!;
-    return {
-      name,
-      images: total,
-      correct,
-      accuracy: total === 0 ? null : percentOf(correct, total),
-    };
-  });
-  const correct = perClass.reduce((sum, entry) => sum + entry.correct, 0);
-  return {
-    images,
-    loss: loss / images,
-    top1: percentOf(correct, images),
-    topK: percentOf(inTopK, images),
-    k,
-    perClass,
-    confusion,
-  };
 }

@@ -28,10 +28,11 @@ import {
   type RunConfig,
   resolveConfig,
 } from './config.ts';
-import { type Evaluation, makeEvaluator } from './evaluate.ts';
+import { makeEvaluator } from './evaluate.ts';
 import { configNetwork } from './network-choice.ts';
 import { findRun, readNetwork } from './read-network.ts';
 import { readRunConfig } from './run-folder.ts';
+import type { Evaluation } from './tally.ts';
 
 /** Which checkpoint, on which kernels. */
 export interface LoadOptions {

@@ -11,11 +11,12 @@ import {
   writeCheckpoint,
 } from './checkpoint.ts';
 import { divergedError, firstBadValue, firstOffender } from './diverged.ts';
-import { type Evaluator, likeliest, percentOf } from './evaluate.ts';
+import type { Evaluator } from './evaluate.ts';
 import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } from './events.ts';
 import { appendMetrics, writeSummary } from './run-folder.ts';
 import { averageWeightAt, isStoppedEarly, learningRateAt, oldWeightAt } from './schedule.ts';
 import { summarizeRun } from './summary.ts';
+import { likeliest, percentOf } from './tally.ts';
 import { executorAt, type TrainerParts } from './trainer-parts.ts';
 import { updateAverage } from './weight-average.ts';
 

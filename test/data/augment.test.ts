@@ -8,8 +8,8 @@ import {
   noAugmentation,
   normalisationTable,
 } from '../../src/data/batches/augment.ts';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import type { ImageSet } from '../../src/data/dataset.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
 import { smallSet } from './fixtures.ts';
 
 const set = smallSet();

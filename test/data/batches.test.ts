@@ -20,8 +20,8 @@ import {
   release,
 } from '../../src/data/batches/batch-ring.ts';
 import { type BatchRequest, openBatches } from '../../src/data/batches/batches.ts';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import type { ImageSet } from '../../src/data/dataset.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, smallSet } from './fixtures.ts';
 
 const set = smallSet(); // 40 images of 2×5×7

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import * as cifar from '../../src/data/readers/cifar.ts';
 import { usualDataFolders } from '../../src/data/readers/data-folder.ts';
 import { loadDataset } from '../../src/data/source.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, missingReason, put, putZeros, realData, temporaryFolder } from './fixtures.ts';
 
 const files = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`).concat('test_batch.bin');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { openDigits, parseDigits } from '../../src/data/readers/digits.ts';
+import { openDigits } from '../../src/data/readers/digits.ts';
+import { parseDigits } from '../../src/data/readers/digits-csv.ts';
 import { errorOf, put, temporaryFolder } from './fixtures.ts';
 
 const row = (pixel: string, label: string) => `${`${pixel},`.repeat(64)}${label}\n`;

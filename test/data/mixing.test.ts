@@ -6,7 +6,7 @@ import { allocateBatch, fillBatch, orderEpoch } from '../../src/data/batches/bat
 import { type BatchRequest, openBatches } from '../../src/data/batches/batches.ts';
 import { applyCutout, chooseCutout } from '../../src/data/batches/cutout.ts';
 import { applyMixture, chooseMixture } from '../../src/data/batches/mixing.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import { errorOf, smallSet } from './fixtures.ts';
 
 const set = smallSet(); // 40 images of 2×5×7

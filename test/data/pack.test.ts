@@ -3,6 +3,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { openBatches } from '../../src/data/batches/batches.ts';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import { FormatError } from '../../src/data/format-error.ts';
 import { imagePixels, selectImages } from '../../src/data/image-set.ts';
 import { mapsFiles } from '../../src/data/mapped-file.ts';
@@ -12,7 +13,6 @@ import { writePack } from '../../src/data/pack/write-pack.ts';
 import { openDigits } from '../../src/data/readers/digits.ts';
 import { openImagenet } from '../../src/data/readers/imagenet.ts';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
 import { errorOf, inMemory, plainPng, put, temporaryFolder } from './fixtures.ts';
 
 let root: string;

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { stream } from '../../src/core/random.ts';
 import { openBatches } from '../../src/data/batches/batches.ts';
 import { shrinkImages, sizeAt } from '../../src/data/batches/shrink.ts';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
 
 /** Every output as the definition says: a triangle as wide as the reduction, cut at the border. */
 function definition(plane: readonly number[], height: number, side: number): number[] {

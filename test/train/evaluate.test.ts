@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { channelStatistics } from '../../src/data/channel-statistics.ts';
 import { openSynthetic } from '../../src/data/readers/synthetic.ts';
-import { channelStatistics } from '../../src/data/statistics.ts';
 import type { Executor, KernelSet } from '../../src/kernels/contract.ts';
 import { referenceKernels } from '../../src/kernels/reference.ts';
 import { initializeModel, makeModel } from '../../src/model/model.ts';

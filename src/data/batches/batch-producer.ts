@@ -3,7 +3,7 @@
  * every n-th of them. Runs in any thread that may block; batch-worker.ts gives it one.
  */
 
-import { receiveSet } from '../image-set.ts';
+import { receiveSet } from '../sent-set.ts';
 import {
   type BatchArrays,
   type BatchRecipe,
