@@ -1,6 +1,7 @@
 /**
  * Imports point one way:
- *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment, export ← cli
+ *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment, export ← ui ← cli
+ *   web, the page, stands beside them: what it takes of them must need nothing of Node
  *                                                     model ← runtime
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
@@ -23,7 +24,12 @@ const mayImport = {
   export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    ...['experiment', 'export'],
+    ...['experiment', 'export', 'ui'],
+  ],
+  ui: ['core', 'data', 'kernels', 'model', 'train', 'experiment'],
+  web: [
+    ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'runtime'],
+    ...['train', 'ui'],
   ],
 };
 
@@ -73,7 +79,7 @@ module.exports = {
       name: 'no-development-packages',
       severity: 'error',
       comment: 'what is shipped may need only dependencies (sharp is an optional peer)',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '^src/web/' }, // which is bundled
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg'], pathNot: 'node_modules/sharp/' },
     },
   ],

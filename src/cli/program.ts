@@ -22,6 +22,7 @@ import { sweepCommand } from './sweep.ts';
 import { tableCommand } from './table.ts';
 import { printNews } from './terminal.ts';
 import { trainCommand } from './train.ts';
+import { uiCommand } from './ui.ts';
 
 /** Runs the command line `argv` (without node and script) and gives its exit code. Never throws. */
 export async function runCommand(argv: readonly string[]): Promise<number> {
@@ -70,6 +71,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     sweepCommand,
     reportCommand,
     runsCommand,
+    uiCommand,
     dataCommand,
     doctorCommand,
   ]) {

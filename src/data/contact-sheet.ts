@@ -43,7 +43,8 @@ export async function sheetRows(
   return rows;
 }
 
-async function tileOf(set: AnyImageSet, index: number): Promise<RgbImage> {
+/** One image as people see it; an encoded one small. */
+export async function tileOf(set: AnyImageSet, index: number): Promise<RgbImage> {
   if (!('encoded' in set)) return interleave(set, imagePixels(set, index));
   const side = Math.min(tileSide, set.height);
   const small = { ...set, height: side, width: side };

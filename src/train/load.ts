@@ -250,7 +250,8 @@ export async function predictFiles(
   }
 }
 
-interface OpenedModel {
+/** A network in memory, and where it came from. */
+export interface OpenedModel {
   readonly model: Model;
   readonly card: ModelCard;
   /** Absolute path. */
@@ -260,7 +261,7 @@ interface OpenedModel {
   readonly classifier: Classifier;
 }
 
-function openModel(folder: string, options: LoadOptions): OpenedModel {
+export function openModel(folder: string, options: LoadOptions): OpenedModel {
   const { which = 'last', kernels: name = 'auto', threads = 0, weights = 'float32' } = options;
   const { network: file, place: checkpoint } = readNetwork(folder, which);
   if (path.resolve(folder) !== checkpoint) checkBelongs(folder, checkpoint, file);
@@ -289,7 +290,7 @@ function checkBelongs(run: string, checkpoint: string, file: ModelFile): void {
  * The run's configuration, from a run folder or the one that a checkpoint lies in; else what opens the data set of that
  * name.
  */
-function configOf(folder: string, dataset: string, dataDir: string | undefined): RunConfig {
+export function configOf(folder: string, dataset: string, dataDir: string | undefined): RunConfig {
   const run = findRun(folder);
   if (run === undefined && !(dataNames as readonly string[]).includes(dataset)) {
     throw dataError({
@@ -306,7 +307,7 @@ function configOf(folder: string, dataset: string, dataDir: string | undefined):
   return parseConfig({ ...config, data: { ...config.data, dir: dataDir } });
 }
 
-function splitOf(dataset: Dataset, split: SplitName): AnyImageSet {
+export function splitOf(dataset: Dataset, split: SplitName): AnyImageSet {
   const set = dataset[split];
   if (set) return set;
   const known = (['train', 'validation', 'test'] as const).filter((name) => dataset[name]);
@@ -318,7 +319,12 @@ function splitOf(dataset: Dataset, split: SplitName): AnyImageSet {
   });
 }
 
-function checkFits(checkpoint: string, card: ModelCard, dataset: Dataset, set: AnyImageSet): void {
+export function checkFits(
+  checkpoint: string,
+  card: ModelCard,
+  dataset: Dataset,
+  set: AnyImageSet,
+): void {
   const { channels, height, width } = card.spec.input;
   const text = (shape: { channels: number; height: number; width: number }) =>
     `${shape.channels}×${shape.height}×${shape.width}`;
