@@ -76,8 +76,9 @@ interface WebAssemblyInterface {
 }
 
 /** Undefined where an engine has none, or has it forbidden. */
-export const webAssembly = (globalThis as { readonly WebAssembly?: WebAssemblyInterface })
-  .WebAssembly;
+export const webAssembly = (
+  globalThis as unknown as { readonly WebAssembly?: WebAssemblyInterface }
+).WebAssembly;
 
 /** The exports of a module over a memory, which threads may share. */
 export function instantiateWasm(module: WasmModule, memory: WasmMemory): WasmExports {
