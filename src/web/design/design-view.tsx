@@ -147,14 +147,14 @@ export default function DesignView() {
                 {(whole) => (
                   <>
                     <Figure
-                      name="Network"
+                      name="Network, parameters"
                       value={`${(whole().params / 1e6).toFixed(3)} M`}
-                      note="parameters, as the paper counts"
+                      note="as the paper counts"
                     />
                     <Figure
-                      name="Network"
+                      name="Network, MACs"
                       value={`${(whole().macs / 1e6).toFixed(1)} M`}
-                      note="MACs an image"
+                      note="an image"
                     />
                   </>
                 )}
