@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { suggestName, usageError } from '../core/errors.ts';
 import { isRecord, mergeOver } from '../core/nested-values.ts';
 import { schemaError } from '../core/schema-error.ts';
-import { findWrongValue } from '../data/batches/resized-crop.ts';
+import { findWrongValue } from '../data/batches/crop-spec.ts';
 import type { DatasetRequest } from '../data/open-dataset.ts';
 import { kernelChoices } from '../kernels/choose.ts';
 import { activationStorages } from '../plan/plan.ts';

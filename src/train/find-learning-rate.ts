@@ -10,6 +10,7 @@ import { chooseKernels } from '../kernels/choose.ts';
 import { initializeModel } from '../model/model.ts';
 import { newState } from './checkpoint.ts';
 import { datasetRequest, type RunConfig } from './config.ts';
+import { gradientStep } from './gradient-step.ts';
 import { oldWeightAt } from './schedule.ts';
 import { disposeTrainingModel, makeTrainingModel, openTrainingBatches } from './trainer-parts.ts';
 
@@ -82,13 +83,10 @@ export async function findLearningRate(
     initializeModel(model, seed);
     for (let t = 0; t < steps && !isExploded(points); t++) {
       if (test.signal?.aborted) throw new IgcError('interrupted', 'find-lr: stopped');
-      const { images, labels, count, mix } = source.next();
-      executor.setBatch(images, labels, count, mix);
-      executor.forward({ oldWeight: oldWeightAt(config.bn, t) });
-      sgd.learningRate = from * (to / from) ** (t / (steps - 1));
-      points.push(nextPoint(points, sgd.learningRate, executor.loss()));
-      executor.backward();
-      kernels.updateSgd(model, sgd);
+      const learningRate = from * (to / from) ** (t / (steps - 1));
+      const rates = { learningRate, oldWeight: oldWeightAt(config.bn, t) };
+      const loss = gradientStep({ model, executor, sgd }, source.next(), rates);
+      points.push(nextPoint(points, learningRate, loss));
       await new Promise(setImmediate); // lets Ctrl-C through
     }
     return { ...judge(points), kernels: kernels.name };

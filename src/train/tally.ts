@@ -59,6 +59,20 @@ export function likeliest(logits: ArrayLike<number>, at: number, classes: number
   return best;
 }
 
+/** How many of a batch's images are right, by its logits [count][classes]. */
+export function countCorrect(
+  logits: ArrayLike<number>,
+  labels: Int32Array,
+  count: number,
+  classes: number,
+): number {
+  let correct = 0;
+  for (let i = 0; i < count; i++) {
+    if (likeliest(logits, i * classes, classes) === labels[i]) correct++;
+  }
+  return correct;
+}
+
 /** 100·part/whole: what every accuracy is, in rows, events, summaries and evaluations alike. */
 export function percentOf(part: number, whole: number): number {
   return (100 * part) / whole;

@@ -13,10 +13,11 @@ import {
 import { divergedError, firstBadValue, firstOffender } from './diverged.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } from './events.ts';
+import { gradientStep } from './gradient-step.ts';
 import { appendMetrics, writeSummary } from './run-folder.ts';
 import { averageWeightAt, isStoppedEarly, learningRateAt, oldWeightAt } from './schedule.ts';
 import { summarizeRun } from './summary.ts';
-import { likeliest, percentOf } from './tally.ts';
+import { countCorrect, percentOf } from './tally.ts';
 import { executorAt, type TrainerParts } from './trainer-parts.ts';
 import { updateAverage } from './weight-average.ts';
 
@@ -94,18 +95,17 @@ function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefine
   const { state, session } = progress;
   const began = performance.now();
   const waitedBefore = source.waitedMs;
-  const { epoch, step, images, labels, count, mix } = source.next();
+  const batch = source.next();
+  const { epoch, step, labels, count } = batch;
   if (epoch !== state.epoch || step !== state.stepInEpoch) {
     throw internalError(`batch ${epoch}/${step} came for step ${state.epoch}/${state.stepInEpoch}`);
   }
   const executor = executorAt(parts, epoch);
-  executor.setBatch(images, labels, count, mix);
-  executor.forward({ oldWeight: oldWeightAt(config.bn, state.step) });
-  const loss = executor.loss();
+  const loss = gradientStep({ model, executor, sgd }, batch, {
+    learningRate: learningRateAt(config, state.step, stepsPerEpoch),
+    oldWeight: oldWeightAt(config.bn, state.step),
+  });
   if (!Number.isFinite(loss)) throw diverged(parts, progress, 'the loss', loss);
-  executor.backward();
-  sgd.learningRate = learningRateAt(config, state.step, stepsPerEpoch);
-  model.kernels.updateSgd(model, sgd);
   if (average && config.ema) updateAverage(average, model, averageWeightAt(config.ema, state.step));
   state.sums.loss += loss * count;
   state.sums.correct += countCorrect(executor.output(), labels, count, model.spec.classes);
@@ -124,19 +124,6 @@ function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefine
   if (now - session.lastEventAt < parts.stepEventMs) return undefined;
   session.lastEventAt = now;
   return stepEvent(parts, progress, loss);
-}
-
-function countCorrect(
-  logits: ArrayLike<number>,
-  labels: Int32Array,
-  count: number,
-  classes: number,
-): number {
-  let correct = 0;
-  for (let i = 0; i < count; i++) {
-    if (likeliest(logits, i * classes, classes) === labels[i]) correct++;
-  }
-  return correct;
 }
 
 function stepEvent(parts: TrainerParts, { state, session }: Progress, loss: number): StepEvent {

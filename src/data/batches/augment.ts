@@ -8,7 +8,7 @@
 import type { RandomStream } from '../../core/random.ts';
 import type { ChannelStatistics, ImageSet } from '../dataset.ts';
 import type { ColorSpec } from './color.ts';
-import type { ResizedCropSpec } from './resized-crop.ts';
+import type { ResizedCropSpec } from './crop-spec.ts';
 
 /** Which augmentations are drawn; what is left out is off. */
 export interface AugmentSpec {

@@ -14,9 +14,9 @@ import {
   noAugmentation,
   normalisationTable,
 } from './augment.ts';
+import { findWrongValue } from './crop-spec.ts';
 import { applyCutout, chooseCutout } from './cutout.ts';
 import { isMixing, mixBatch } from './mixing.ts';
-import { findWrongValue } from './resized-crop.ts';
 import { type ImageSize, shrinkImages, sizeAt } from './shrink.ts';
 
 /** Everything that decides the batches of a run. Plain data; travels to a worker. */

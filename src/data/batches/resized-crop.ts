@@ -11,17 +11,7 @@ import { cropShare } from '../images/encoded-images.ts';
 import { coverSampling, resample, type Sampling } from '../images/resize.ts';
 import type { RgbImage } from '../images/rgb-image.ts';
 import { type ColorShift, type ColorSpec, chooseColor, shiftColors } from './color.ts';
-
-/** How crops are drawn. */
-export interface ResizedCropSpec {
-  /** The image is first resized so that its shorter side has so many pixels, */
-  readonly shortSide: number;
-  /** then by a scale s ~ U(minScale, maxScale), */
-  readonly minScale: number;
-  readonly maxScale: number;
-  /** and in form by r ~ U(1 − aspect, 1 + aspect): widths by 2s / (1 + r), heights by r times that. */
-  readonly aspect: number;
-}
+import type { ResizedCropSpec } from './crop-spec.ts';
 
 /** One draw. */
 export interface ResizedCrop extends Sampling {
@@ -71,28 +61,6 @@ function drawSampling(
   const left = random.uniform() * (image.width - stepX * target.width);
   const top = random.uniform() * (image.height - stepY * target.height);
   return { left, top, stepX, stepY };
-}
-
-/** The first wrong value of a spec: its name, the rule and what it is. */
-export function findWrongValue(
-  crop: ResizedCropSpec | null,
-  color: ColorSpec | null,
-): readonly [path: string, rule: string, got: number] | undefined {
-  const range = (path: string, value: number, least: number, most: number) =>
-    value >= least && value <= most
-      ? []
-      : [[path, `must be a number from ${least} to ${most}`, value] as const];
-  const { shortSide = 1, minScale = 1, maxScale = 1, aspect = 0 } = crop ?? {};
-  const { hue = 0, saturation = 0, lightness = 0 } = color ?? {};
-  return [
-    ...range('resizedCrop.shortSide', shortSide, 1, 65_535),
-    ...range('resizedCrop.maxScale', maxScale, 1e-3, 1e3),
-    ...range('resizedCrop.minScale', minScale, 1e-3, maxScale),
-    ...range('resizedCrop.aspect', aspect, 0, 0.99),
-    ...range('color.hue', hue, 0, 180),
-    ...range('color.saturation', saturation, 0, 255),
-    ...range('color.lightness', lightness, 0, 255),
-  ][0];
 }
 
 /** Where an image is written, and how it is normalised. */

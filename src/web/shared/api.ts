@@ -63,9 +63,8 @@ export interface PageModel {
   readonly file: string;
   readonly title: string;
   readonly dataset: string;
-  /** Of the record that it is from, in percent on that many test images. */
+  /** Of the record that it is from, in percent of the test images. */
   readonly accuracy: number;
-  readonly images: number;
   readonly bytes: number;
 }
 

@@ -1,14 +1,17 @@
 /** The picture beside what the network sees of it: cropped at its centre, and as small as its input. */
 import { createEffect, onMount } from 'solid-js';
 import { resizeToCover } from '../../data/images/resize.ts';
-import type { Model } from '../../runtime/browser.ts';
+import type { ImageInput } from '../../runtime/browser-image.ts';
 import { rgbOf } from '../../runtime/image-input.ts';
+import type { RuntimeModel } from '../../runtime/runtime.ts';
 
-type Picture = HTMLCanvasElement | ImageBitmap | HTMLVideoElement;
+/** A network in this page. */
+export type PageNetwork = RuntimeModel<ImageInput>;
+export type Picture = ImageBitmap | HTMLVideoElement;
 
 export function Sight(props: {
   readonly picture: Picture | undefined;
-  readonly model: Model | undefined;
+  readonly model: PageNetwork | undefined;
   /** Changes when the picture was looked at anew. */
   readonly at: unknown;
 }) {
@@ -51,7 +54,7 @@ export function Sight(props: {
   );
 }
 
-function drawSeen(canvas: HTMLCanvasElement, image: ImageData, model: Model): void {
+function drawSeen(canvas: HTMLCanvasElement, image: ImageData, model: PageNetwork): void {
   const { input } = model.spec;
   const planar = resizeToCover(rgbOf(image), input, model.preprocessing.cropShare);
   const area = input.width * input.height;
