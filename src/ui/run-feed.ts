@@ -4,14 +4,8 @@
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import {
-  type PageEvent,
-  type PageRun,
-  pageRecords,
-  pageRows,
-  pageRun,
-  runIdOf,
-} from './page-data.ts';
+import type { RunRecord } from '../experiment/run-record.ts';
+import { type PageEvent, pageRecords, pageRows, pageRun, runIdOf } from './page-data.ts';
 
 /** Told of each event until it unsubscribes. */
 export type Listener = (event: PageEvent) => void;
@@ -42,17 +36,18 @@ export function makeRunFeed(root: string): RunFeed {
     lastList = list;
     for (const record of records) {
       const id = runIdOf(root, record);
-      const stamp = stampOf(path.join(record.folder, 'metrics.jsonl'));
+      const stamp = stampOf(record);
       const before = stamps.get(id);
       stamps.set(id, stamp);
-      if (before !== undefined && before !== stamp)
-        send({ kind: 'rows', id, rows: pageRows(record) });
+      if (before !== stamp) send({ kind: 'rows', id, rows: pageRows(record) });
     }
   };
   return {
     subscribe(listener) {
-      const runs: readonly PageRun[] = pageRecords(root).map((record) => pageRun(root, record));
-      listener({ kind: 'runs', runs });
+      const records = pageRecords(root);
+      listener({ kind: 'runs', runs: records.map((record) => pageRun(root, record)) });
+      // Those that are there are asked for when they are wanted.
+      if (!timer) for (const record of records) stamps.set(runIdOf(root, record), stampOf(record));
       listeners.add(listener);
       timer ??= setInterval(look, everyMs);
       return () => {
@@ -70,8 +65,9 @@ export function makeRunFeed(root: string): RunFeed {
   };
 }
 
-function stampOf(file: string): string {
+function stampOf({ folder }: RunRecord): string {
   try {
+    const file = path.join(folder, 'metrics.jsonl');
     const { mtimeMs, size } = statSync(file);
     return `${mtimeMs} ${size}`;
   } catch {
