@@ -1,7 +1,7 @@
 /**
  * Imports point one way:
  *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment, export ← cli
- *                                                     model ← runtime
+ *                                                     model ← runtime ← serve ← cli
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
 const mayImport = {
@@ -15,6 +15,7 @@ const mayImport = {
   formats: ['core', 'spec'],
   model: ['core', 'spec', 'plan', 'kernels', 'formats'],
   runtime: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model'],
+  serve: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model', 'runtime'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model'],
   bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   experiment: [
@@ -23,7 +24,7 @@ const mayImport = {
   export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    ...['experiment', 'export'],
+    ...['experiment', 'export', 'serve'],
   ],
 };
 
