@@ -1,7 +1,14 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { classify, drawnFolder, metric, onePixels, openSocket } from '../serve/services.ts';
+import {
+  classify,
+  drawnFolder,
+  eventually,
+  metric,
+  onePixels,
+  openSocket,
+} from '../serve/services.ts';
 import { callIgc, runIgc, startIgc } from './run-igc.ts';
 
 const folder = drawnFolder('for the command');
@@ -45,9 +52,9 @@ describe('igc serve', () => {
     const socket = openSocket(Number(new URL(igc.url).port));
     socket.write('POST /classify HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\n');
     socket.write('content-length: 9\r\n\r\nabc');
-    await expect.poll(() => metric(igc.url, 'igc_body_bytes')).toBe(3);
+    await eventually(() => metric(igc.url, 'igc_body_bytes')).toBe(3);
     igc.process.kill('SIGTERM');
-    await expect.poll(() => igc.stderr()).toMatch(/^stopping: /m);
+    await eventually(() => igc.stderr()).toMatch(/^stopping: /m);
     await new Promise((resolve) => setTimeout(resolve, 600)); // a sooner one is taken for an echo
     expect(igc.process.exitCode).toBe(null);
     igc.process.kill('SIGTERM');

@@ -1,7 +1,16 @@
 /** Clients that are slow, large, broken, or no HTTP: cut, without harm to the others. */
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { classify, heard, metric, onePixels, openSocket, serveMadeUp, talk } from './services.ts';
+import {
+  classify,
+  eventually,
+  heard,
+  metric,
+  onePixels,
+  openSocket,
+  serveMadeUp,
+  talk,
+} from './services.ts';
 
 const png = 'content-type: image/png\r\n';
 const post = `POST /classify HTTP/1.1\r\nhost: x\r\n${png}`;
@@ -55,11 +64,11 @@ describe('a body that is too large', () => {
     for (const socket of sockets) {
       socket.write(`${post}content-length: 1000\r\n\r\n${'x'.repeat(999)}`);
     }
-    await expect.poll(() => metric(url, 'igc_body_bytes')).toBe(16 * 999);
+    await eventually(() => metric(url, 'igc_body_bytes')).toBe(16 * 999);
     const refused = await classify(url, 'y'.repeat(500), { type: 'image/png' });
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     for (const socket of sockets) socket.destroy();
-    await expect.poll(() => metric(url, 'igc_body_bytes')).toBe(0);
+    await eventually(() => metric(url, 'igc_body_bytes')).toBe(0);
     expect((await classify(url, onePixels)).status).toBe(200);
   });
 });
@@ -128,9 +137,9 @@ describe('a broken connection', () => {
     const { url, port } = await serveMadeUp();
     const socket = openSocket(port);
     socket.write(`${post}content-length: 1000\r\n\r\nabc`);
-    await expect.poll(() => metric(url, 'igc_body_bytes')).toBe(3);
+    await eventually(() => metric(url, 'igc_body_bytes')).toBe(3);
     socket.destroy();
-    await expect.poll(() => metric(url, 'igc_body_bytes')).toBe(0);
+    await eventually(() => metric(url, 'igc_body_bytes')).toBe(0);
     expect(await counted(url, 'gone')).toBe(1);
   });
 
@@ -146,13 +155,13 @@ describe('a broken connection', () => {
     };
     const { url } = await serveMadeUp({ compute, maxWaitMs: 0 });
     const first = classify(url, onePixels);
-    await expect.poll(() => batches.length).toBe(1);
+    await eventually(() => batches.length).toBe(1);
     const aborter = new AbortController();
     const gone = classify(url, onePixels, { signal: aborter.signal }).catch(() => 'gone');
-    await expect.poll(() => metric(url, 'igc_queue_images')).toBe(1);
+    await eventually(() => metric(url, 'igc_queue_images')).toBe(1);
     aborter.abort();
     expect(await gone).toBe('gone');
-    await expect.poll(() => metric(url, 'igc_queue_images')).toBe(0);
+    await eventually(() => metric(url, 'igc_queue_images')).toBe(0);
     end();
     expect((await first).status).toBe(200);
     expect(batches).toEqual([1]);
@@ -163,9 +172,9 @@ it('connections beyond the limit are refused, and counted', async () => {
   const { url, port } = await serveMadeUp({ maxConnections: 3 });
   expect(await metric(url, 'igc_connections_refused_total')).toBe(0); // keeps one connection
   const sockets = [openSocket(port), openSocket(port)];
-  await expect.poll(() => metric(url, 'igc_connections')).toBe(3);
+  await eventually(() => metric(url, 'igc_connections')).toBe(3);
   expect(await talk(port, 'GET / HTTP/1.1\r\nhost: x\r\n\r\n')).toBe('');
-  await expect.poll(() => metric(url, 'igc_connections_refused_total')).toBeGreaterThan(0);
+  await eventually(() => metric(url, 'igc_connections_refused_total')).toBeGreaterThan(0);
   for (const socket of sockets) socket.destroy();
 });
 

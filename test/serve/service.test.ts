@@ -8,6 +8,7 @@ import {
   answerOf,
   classify,
   drawnFolder,
+  eventually,
   type MadeUp,
   metric,
   onePixels,
@@ -176,10 +177,10 @@ async function statusBesideHeld(options: MadeUp): Promise<number> {
   const { compute, end } = heldCompute();
   const { url } = await serveMadeUp({ compute, maxWaitMs: 0, ...options });
   const first = classify(url, onePixels);
-  await expect.poll(() => metric(url, 'igc_connections')).toBeGreaterThan(1);
-  await expect.poll(() => metric(url, 'igc_queue_images')).toBe(0);
+  await eventually(() => metric(url, 'igc_connections')).toBeGreaterThan(1);
+  await eventually(() => metric(url, 'igc_queue_images')).toBe(0);
   const second = classify(url, onePixels);
-  await expect.poll(() => metric(url, 'igc_queue_images')).toBe(1);
+  await eventually(() => metric(url, 'igc_queue_images')).toBe(1);
   const { status, headers } = await classify(url, onePixels);
   expect(headers.get('retry-after')).toBe('1');
   end();
@@ -194,7 +195,7 @@ async function statusWhileStopping(path: string): Promise<number> {
   const answer = classify(url, onePixels);
   const socket = openSocket(port);
   socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n');
-  await expect.poll(() => metric(url, 'igc_connections')).toBeGreaterThan(2);
+  await eventually(() => metric(url, 'igc_connections')).toBeGreaterThan(2);
   const stopped = stop();
   const method = path === '/classify' ? 'POST' : 'GET';
   const [status] = await new Promise<readonly string[]>((resolve) => {
@@ -299,7 +300,7 @@ it('a stopping service takes no more pictures, and answers those it has', async 
   const { compute, end } = heldCompute();
   const { url, stop } = await serveMadeUp({ compute });
   const answer = classify(url, onePixels);
-  await expect.poll(() => metric(url, 'igc_connections')).toBeGreaterThan(1);
+  await eventually(() => metric(url, 'igc_connections')).toBeGreaterThan(1);
   const stopped = stop();
   await expect(fetch(`${url}/healthz`)).rejects.toThrow(); // no new connections
   end();
@@ -310,7 +311,7 @@ it('a stopping service takes no more pictures, and answers those it has', async 
 it('a stopping service does not wait for ever', async () => {
   const { url, stop } = await serveMadeUp({ compute: () => new Promise(() => {}), timeoutMs: 300 });
   const answer = classify(url, onePixels);
-  await expect.poll(() => metric(url, 'igc_connections')).toBeGreaterThan(1);
+  await eventually(() => metric(url, 'igc_connections')).toBeGreaterThan(1);
   const began = performance.now();
   await Promise.all([stop(), answer.catch(() => {})]);
   expect(performance.now() - began).toBeLessThan(2000);

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
-import { afterAll } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { type ImageReader, startImageReader } from '../../src/serve/images.ts';
 import { makeMetrics } from '../../src/serve/metrics.ts';
 import type { Network, NetworkFacts } from '../../src/serve/network.ts';
@@ -124,6 +124,9 @@ export async function heard(socket: Socket): Promise<string> {
   if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
   return text;
 }
+
+/** Expects of what `read` gives before long, on a busy machine too. */
+export const eventually = <T>(read: () => T) => expect.poll(read, { timeout: 10_000 });
 
 /** The value of one line of /metrics. */
 export async function metric(url: string, line: string): Promise<number> {

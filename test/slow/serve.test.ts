@@ -187,11 +187,18 @@ async function libraryRate(timeMs: number): Promise<number> {
   return rate;
 }
 
+interface Round {
+  readonly library: number;
+  readonly service: number;
+  readonly ratio: number;
+  readonly clientCores: number;
+}
+
 it('at least 70 % of the images a second that the library classifies in batches of 64', async () => {
   const perRequest = 16;
   const { url, stop } = await serve('--queue', '1024');
   const images = Array.from({ length: perRequest }, (_, i) => pixels(i));
-  const rounds = []; // short ones, since the speed of a shared machine changes from one to the next
+  const rounds: Round[] = []; // short ones: the speed of a shared machine changes
   for (let i = 0; i < 12; i++) {
     const library = await libraryRate(2500);
     const load = await runClients({ url, clients: 64, timeMs: 2500, ...json({ images }) });
