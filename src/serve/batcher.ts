@@ -12,6 +12,7 @@ export interface Clock {
   after(timeMs: number, call: () => void): () => void;
 }
 
+/** How to batch, and what to do with a batch. */
 export interface BatcherOptions<Item, Result> {
   /** Most items in a batch. */
   readonly batch: number;
@@ -34,6 +35,7 @@ export interface Place<Item, Result> {
   leave(reason: unknown): void;
 }
 
+/** A queue that empties itself in batches. */
 export interface Batcher<Item, Result> {
   /** Room for `count` items, or undefined when the queue is full. */
   enter(count: number): Place<Item, Result> | undefined;

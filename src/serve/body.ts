@@ -14,6 +14,7 @@ export interface HeldBody {
   release(): void;
 }
 
+/** What bounds the reading of one body. */
 export interface BodyLimits {
   readonly maxBodyBytes: number;
   readonly budget: BodyBudget;

@@ -1,5 +1,6 @@
 /** Every path of a service, its method, and each status that it answers with: what routing and openapi.ts go by. */
 
+/** One path. */
 export interface Endpoint {
   /** GET stands for HEAD too. */
   readonly method: 'GET' | 'POST';

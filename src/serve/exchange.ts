@@ -44,6 +44,7 @@ const security = {
   'cache-control': 'no-store',
 } as const;
 
+/** What an answer has besides itself. */
 export interface SendOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Whether the connection ends with this answer. */

@@ -1,5 +1,6 @@
 /** Lets a few through at a time, first come, first served; who is called off while it waits is forgotten. */
 
+/** A bound on what is done at once. */
 export interface Gate {
   /** Does `job` when there is room. Rejects with the signal's reason when it aborts before that. */
   run<T>(signal: AbortSignal, job: () => Promise<T>): Promise<T>;

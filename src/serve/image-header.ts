@@ -5,6 +5,7 @@
  */
 import { readJpegHeader } from '../data/images/jpeg-header.ts';
 
+/** Format and size, as the file states them. */
 export interface ImageHeader {
   readonly format: 'PNG' | 'JPEG' | 'WebP';
   readonly width: number;

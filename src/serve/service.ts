@@ -32,11 +32,12 @@ export interface Service {
 
 type Handler = (exchange: Exchange) => Reply | Promise<Reply>;
 
-/** Who is served: whether the service is stopping. */
+/** What changes while a service runs. */
 interface State {
   isStopping: boolean;
 }
 
+/** Makes the server of a network; `listen` and the threads are the caller's. */
 export function makeService(parts: ServiceParts): Service {
   const { settings, metrics } = parts;
   const state: State = { isStopping: false };
