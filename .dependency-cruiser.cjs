@@ -1,8 +1,8 @@
 /**
  * Imports point one way:
  *   core ← spec ← theory ← plan ← kernels, data, formats ← model ← train ← experiment, export ← ui ← cli
+ *                                                          model ← runtime ← serve ← cli
  *   web, the page, stands beside them: what it takes of them must need nothing of Node
- *                                                     model ← runtime
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
 const mayImport = {
@@ -16,6 +16,7 @@ const mayImport = {
   formats: ['core', 'spec'],
   model: ['core', 'spec', 'plan', 'kernels', 'formats'],
   runtime: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model'],
+  serve: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model', 'runtime'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model'],
   bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   experiment: [
@@ -24,7 +25,7 @@ const mayImport = {
   export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    ...['experiment', 'export', 'ui'],
+    ...['experiment', 'export', 'serve', 'ui'],
   ],
   ui: ['core', 'data', 'kernels', 'model', 'train', 'experiment'],
   web: [

@@ -135,6 +135,11 @@ export {
 } from './plan/describe.ts';
 export { makePlan, type PlanOptions } from './plan/make-plan.ts';
 export type { Plan, Step, Tensor } from './plan/plan.ts';
+// Serving
+export type { ModelSource } from './runtime/model-source.ts';
+export type { NetworkFacts } from './serve/network.ts';
+export { type ServedModel, type ServeEvents, serveModel } from './serve/serve-model.ts';
+export type { ServeOptions, ServeSettings } from './serve/settings.ts';
 export type { BlockSpec } from './spec/blocks.ts';
 // Networks
 export type { Graph, GraphNode, Op, Shape } from './spec/graph.ts';

@@ -41,6 +41,7 @@ describe('the library', () => {
       train: ['train', 'resolveConfig', 'parseConfig', 'recipes'],
       eval: ['evaluateRun', 'confusionCsv', 'confusionSvg'],
       predict: ['predictFiles', 'loadModel', 'decodeImageFile'],
+      serve: ['serveModel'],
       describe: ['namedNetwork', 'describeNetwork', 'descriptionText', 'countCost'],
       data: ['openDataset', 'datasetRequest', 'checkDataset'],
       doctor: [

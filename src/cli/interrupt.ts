@@ -15,18 +15,18 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Under `npm start` one Ctrl-C comes twice: from the terminal and handed on by npm. */
 const echoMs = 500;
 
-/** Listens until released; `onFirst` is told once. */
-export function listenForInterrupt(onFirst: () => void): Interruption {
+/** Listens until released; `onFirst` is told once, of which signal it was. */
+export function listenForInterrupt(onFirst: (name: NodeJS.Signals) => void): Interruption {
   const controller = new AbortController();
   let firstAt = 0;
-  const listener = () => {
+  const listener = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
       if (performance.now() - firstAt > echoMs) process.exit(exitCodes.interrupted);
       return;
     }
     firstAt = performance.now();
     controller.abort();
-    onFirst();
+    onFirst(name);
   };
   for (const signal of signals) process.on(signal, listener);
   return {

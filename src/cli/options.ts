@@ -138,17 +138,18 @@ export function parseCount(flag: string, text: string): number {
 
 const longestMs = 2 ** 31; // Node's timers go no further
 
-/** A duration in milliseconds: `90s`, `30m`, `2h`, `1h30m`, `1.5h`, or `2:30:00`. Throws a usage error naming `flag`. */
+/** A duration in milliseconds: `20ms`, `90s`, `30m`, `2h`, `1h30m`, `1.5h`, or `2:30:00`. Throws a usage error naming `flag`. */
 export function parseDuration(flag: string, text: string): number {
   const clock = /^(\d+):(\d\d)(?::(\d\d))?$/.exec(text);
-  const units = /^(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s)?$/.exec(
-    text.trim(),
-  );
+  const units =
+    /^(?:([\d.]+)d)?(?:([\d.]+)h)?(?:([\d.]+)m(?:in)?)?(?:([\d.]+)s)?(?:([\d.]+)ms)?$/.exec(
+      text.trim(),
+    );
   const parts = clock
     ? [0, ...clock.slice(1).map((part) => Number(part ?? 0))].slice(0, 4)
     : units?.slice(1).map((part) => Number(part ?? 0));
-  const [days = 0, hours = 0, minutes = 0, seconds = 0] = parts ?? [];
-  const timeMs = 1000 * (seconds + 60 * (minutes + 60 * (hours + 24 * days)));
+  const [days = 0, hours = 0, minutes = 0, seconds = 0, milliseconds = 0] = parts ?? [];
+  const timeMs = milliseconds + 1000 * (seconds + 60 * (minutes + 60 * (hours + 24 * days)));
   if (timeMs > 0 && timeMs < longestMs) return timeMs;
   if (timeMs >= longestMs) {
     throw usageError({ path: flag, rule: 'must be under 24 days', got: JSON.stringify(text) });
@@ -158,5 +159,23 @@ export function parseDuration(flag: string, text: string): number {
     rule: 'must be a time',
     got: JSON.stringify(text),
     hint: 'for example 90s, 30m, 2h or 1h30m',
+  });
+}
+
+const byteUnits: Readonly<Record<string, number>> = {
+  ...{ '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9 },
+  ...{ KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 },
+};
+
+/** A size in bytes: `500kB`, `10MB`, `16MiB`, or a number of them. Throws a usage error naming `flag`. */
+export function parseBytes(flag: string, text: string): number {
+  const [, value = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
+  const sizeBytes = Number(value) * (byteUnits[unit.toUpperCase()] ?? Number.NaN);
+  if (sizeBytes >= 1) return Math.floor(sizeBytes);
+  throw usageError({
+    path: flag,
+    rule: 'must be a size',
+    got: JSON.stringify(text),
+    hint: 'for example 500kB, 10MB or 16MiB',
   });
 }

@@ -18,6 +18,7 @@ import { predictCommand } from './predict.ts';
 import { reportCommand } from './report.ts';
 import { reproduceCommand } from './reproduce.ts';
 import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
 import { sweepCommand } from './sweep.ts';
 import { tableCommand } from './table.ts';
 import { printNews } from './terminal.ts';
@@ -60,6 +61,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     trainCommand,
     evalCommand,
     predictCommand,
+    serveCommand,
     exportCommand,
     importCommand,
     findLrCommand,

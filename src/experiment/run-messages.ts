@@ -1,7 +1,8 @@
 /** What an experiment and the process of one of its runs say to each other, as plain data. */
+
+import type { PlainError } from '../core/plain-error.ts';
 import type { RunConfig } from '../train/config.ts';
 import type { TrainEvent } from '../train/events.ts';
-import type { PlainError } from '../train/trainer-messages.ts';
 
 /** What a process is to do: train, or go on, or only evaluate, whatever is left to be done in the folder. */
 export interface RunTask {

@@ -5,10 +5,10 @@
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { IgcError } from '../core/errors.ts';
+import { toPlainError } from '../core/plain-error.ts';
 import { releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
 import { evaluateRun } from '../train/load.ts';
 import { train } from '../train/train.ts';
-import { toPlainError } from '../train/trainer-messages.ts';
 import { evaluationFolder, writeEvaluation } from './evaluation-files.ts';
 import type { RunMessage, RunRequest, RunTask } from './run-messages.ts';
 import { isComplete, readRunRecord } from './run-record.ts';

@@ -6,28 +6,21 @@
  * const model = await load('runs/pets');
  * const { top } = await model.classify('cat.jpg');
  */
-import { existsSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findFolder } from '../core/durable-files.ts';
-import { dataError, usageError } from '../core/errors.ts';
+import { usageError } from '../core/errors.ts';
 import { chooseDecoder, decodeBytes } from '../data/images/image-decoder.ts';
 import type { RgbImage } from '../data/images/rgb-image.ts';
 import { readWhole } from '../data/readers/reading.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { isPixelImage, type PixelImage, rgbOf } from './image-input.ts';
+import { type ModelSource, nameOf, readModel, webUrl } from './model-source.ts';
 import { openModel, type RuntimeModel } from './runtime.ts';
 
 export { type ErrorKind, IgcError } from '../core/errors.ts';
 export type { PixelImage } from './image-input.ts';
+export type { ModelSource } from './model-source.ts';
 export type { Classification, ClassProbability } from './runtime.ts';
-
-/**
- * A model.safetensors, by path, URL or its bytes; or the path of a folder that holds one: a run, a checkpoint, an exported
- * model.
- */
-export type ModelSource = string | URL | Uint8Array | ArrayBuffer;
 
 /** A picture: the path or URL of an image file, its bytes, or pixels. */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | PixelImage;
@@ -53,43 +46,6 @@ export async function load(source: ModelSource, options: LoadOptions = {}): Prom
   const { kernels } = chooseKernels({ kernels: name, threads, inference: true });
   return openModel(await readModel(source), nameOf(source), { kernels, readImage });
 }
-
-function nameOf(source: ModelSource): string {
-  return typeof source === 'string' || source instanceof URL ? `${source}` : 'model';
-}
-
-async function readModel(source: ModelSource): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  const place = webUrl(source);
-  if (place) return fetchBytes(place);
-  const file = typeof source === 'string' ? source : fileURLToPath(source);
-  return readWhole(file, modelFileIn(file));
-}
-
-/** A URL to fetch from; undefined for a path or a file: URL. */
-function webUrl(source: string | URL): URL | undefined {
-  const url = typeof source === 'string' && /^https?:/i.test(source) ? new URL(source) : source;
-  return url instanceof URL && url.protocol !== 'file:' ? url : undefined;
-}
-
-function modelFileIn(place: string): string {
-  if (!existsSync(place)) {
-    throw dataError({ path: place, rule: 'must be a model file or a folder', got: 'nothing' });
-  }
-  if (!statSync(place).isDirectory()) return place;
-  const folders = [place, findFolder(path.join(place, 'checkpoints', 'last'))];
-  const files = folders.flatMap((folder) => (folder ? [path.join(folder, fileName)] : []));
-  const found = files.find((file) => existsSync(file));
-  if (found) return found;
-  throw dataError({
-    path: place,
-    rule: `must hold ${fileName}, or be a run with checkpoints/last`,
-    got: 'neither',
-  });
-}
-
-const fileName = 'model.safetensors';
 
 async function readImage(image: ImageInput): Promise<RgbImage> {
   if (isPixelImage(image)) return rgbOf(image);

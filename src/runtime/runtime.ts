@@ -110,7 +110,8 @@ function classification(classes: readonly string[], logits: Float32Array): Class
   return { top, probabilities, logits };
 }
 
-function checkChannels(name: string, { channels }: ImageShape): void {
+/** Throws a usage error for a network that takes no pictures; `name` names it. */
+export function checkChannels(name: string, { channels }: ImageShape): void {
   if (channels === 1 || channels === 3) return;
   throw usageError({
     path: name,

@@ -1,13 +1,9 @@
 /** Entry of the trainer's thread; train.ts starts it. Posts events, then the error if there was one. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { internalError } from '../core/errors.ts';
+import { toPlainError } from '../core/plain-error.ts';
 import { runTraining } from './run-training.ts';
-import {
-  stopReasons,
-  type TrainerData,
-  type TrainerMessage,
-  toPlainError,
-} from './trainer-messages.ts';
+import { stopReasons, type TrainerData, type TrainerMessage } from './trainer-messages.ts';
 
 const { task, stop, stepEventMs, command } = workerData as TrainerData;
 const flag = new Int32Array(stop);

@@ -2,12 +2,12 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
+import { fromPlainError } from '../core/plain-error.ts';
 import { workerUrl } from '../core/worker-url.ts';
 import { type ConfigOverrides, resolveConfig } from './config.ts';
 import type { RunSummary, TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';
 import {
-  fromPlainError,
   type StopReason,
   stopReasons,
   type TrainerData,

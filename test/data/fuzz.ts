@@ -31,7 +31,8 @@ export interface FuzzResult {
 }
 
 const extremes = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
-const damage = fc.record({
+/** One change of a file. */
+export const damage = fc.record({
   kind: fc.constantFrom('flip', 'cut', 'insert', 'repeat', 'little', 'big', 'byte'),
   /** Near the beginning, near the end, or anywhere. */
   at: fc.oneof(fc.nat(200), fc.integer({ min: -200, max: -1 }), fc.nat(2 ** 20)),
@@ -50,7 +51,7 @@ export async function fuzz(fuzzing: Fuzzing): Promise<FuzzResult> {
     fc.nat(seeds.length - 1),
     fc.array(damage, { minLength: 1, maxLength: 4 }),
     async (seed, damages) => {
-      await writeFile(file, damages.reduce(apply, Buffer.from(seeds[seed]!)));
+      await writeFile(file, damages.reduce(applyDamage, Buffer.from(seeds[seed]!)));
       const before = peakMemory.begin();
       const began = performance.now();
       try {
@@ -71,7 +72,8 @@ export async function fuzz(fuzzing: Fuzzing): Promise<FuzzResult> {
 
 type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
 
-function apply(bytes: Buffer, { kind, at, value }: Damage): Buffer {
+/** The bytes with one change. */
+export function applyDamage(bytes: Buffer, { kind, at, value }: Damage): Buffer {
   const n = Math.max(1, bytes.length);
   const place = ((at % n) + n) % n;
   const [head, tail] = [bytes.subarray(0, place), bytes.subarray(place)];
