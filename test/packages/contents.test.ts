@@ -17,7 +17,7 @@ let said = '';
 beforeAll(() => {
   const line = ['scripts/pack.mjs', '--to', to, 'igcnet'];
   said = execFileSync(process.execPath, line, { cwd: root, encoding: 'utf8' });
-});
+}, 60_000);
 
 /** Everything that users need. */
 const allowed = [
