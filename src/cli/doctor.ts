@@ -26,6 +26,8 @@ interface Diagnosis {
   };
   readonly memoryBytes: number;
   readonly kernels: readonly Finding[];
+  /** Where the addon is from, or why there is none. */
+  readonly addon: string;
   readonly chosen: { readonly name: string; readonly threads: number; readonly reason: string };
   readonly buildTools: readonly Finding[];
   readonly images: Finding;
@@ -53,6 +55,8 @@ async function examine(): Promise<Diagnosis> {
   const { nativeKernelSets } = await import('../kernels/native.ts');
   const { packageVersion } = await import('../train/environment.ts');
   const { wasmKernelSets } = await import('../kernels/wasm.ts');
+  const { loadAddon } = await import('../core/addon.ts');
+  const addon = loadAddon();
   const native = nativeKernelSets({ threads: 1 });
   const wasm = wasmKernelSets({ threads: 1 });
   const chosen = chooseKernels({ kernels: 'auto', threads: 0 });
@@ -77,6 +81,7 @@ async function examine(): Promise<Diagnosis> {
         detail: 'the definition that all others are tested against',
       },
     ],
+    addon: 'addon' in addon ? addon.from : addon.reason,
     chosen: {
       name: chosen.kernels.name,
       threads: chosen.kernels.threads,
@@ -181,7 +186,7 @@ function diagnosisText(diagnosis: Diagnosis): string {
   const missing = diagnosis.kernels.some(({ name, ok }) => name.startsWith('native') && !ok);
   const advice = chosen.name.startsWith('native')
     ? []
-    : ['', 'To build the native kernels: npm run build:native (needs the tools below).'];
+    : ['', 'To build the native kernels: npx igc build-native (needs the tools below).'];
   return [
     `igcnet ${igcnet}, Node ${node}, ${platform}`,
     `${cpu.model}, ${cpu.cores} cores, ${formatBytes(memoryBytes)} of memory`,
@@ -190,6 +195,7 @@ function diagnosisText(diagnosis: Diagnosis): string {
     bold('Kernels'),
     ...findingLines(diagnosis.kernels),
     `→ runs with ${chosen.name} on ${threads}: ${chosen.reason}`,
+    `C++ addon: ${diagnosis.addon}`,
     ...(missing ? advice : []),
     '',
     `${bold('Tools')} ${faint('(only to build the native kernels; neither PyTorch nor Python is needed to run)')}`,

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { buildNativeCommand } from './build-native.ts';
 import { dataCommand } from './data.ts';
 import { describeCommand } from './describe.ts';
 import { designCommand } from './design.ts';
@@ -76,6 +77,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     uiCommand,
     dataCommand,
     doctorCommand,
+    buildNativeCommand,
   ]) {
     add(program);
   }

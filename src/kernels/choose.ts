@@ -92,7 +92,7 @@ function bestKernels(threads: number, inference: boolean): ChosenKernels {
   const native = loadByName('native', threads, inference);
   if ('kernels' in native) return { ...native, warnings: [] };
   const missing = `no native kernels (${native.reason})`;
-  const advice = 'With a C++ compiler and python3, npm run build:native builds them.';
+  const advice = 'With a C++ compiler and python3, npx igc build-native builds them.';
   const wasm = loadByName('wasm', threads, inference);
   if ('kernels' in wasm) {
     return {

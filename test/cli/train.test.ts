@@ -110,7 +110,7 @@ describe('igc train without the addon', () => {
     const { code, stderr } = await runIgc(args, { cwd: folder(), env });
     expect(code).toBe(0);
     expect(stderr.match(/no native kernels/g)).toHaveLength(1);
-    expect(stderr).toMatch(/^warning: no native kernels .*npm run build:native/m);
+    expect(stderr).toMatch(/^warning: no native kernels .*npx igc build-native/m);
     expect(stderr).toMatch(kernels);
   });
 
@@ -129,7 +129,7 @@ describe('igc train without the addon', () => {
     expect(stdout).toMatch(/✗ native-baseline +IGCNET_NO_NATIVE is set/);
     expect(stdout).toMatch(/✓ wasm-simd128 +the same C\+\+ as WebAssembly, 4 images a vector/);
     expect(stdout).toMatch(/→ runs with wasm-(simd128|relaxed-simd)/);
-    expect(stdout).toContain('npm run build:native');
+    expect(stdout).toContain('npx igc build-native');
     const json = await runIgc(['doctor', '--json'], { env: onlyReference });
     const { chosen, kernels } = JSON.parse(json.stdout);
     expect(chosen.name).toBe('reference-float32');
