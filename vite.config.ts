@@ -6,16 +6,21 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import solid from 'vite-plugin-solid';
 
+/** Kernels under their own names, so that igc ui sends the package's and not copies of them. */
+const assetFileNames = ({ names }: { readonly names: readonly string[] }) =>
+  names[0]?.endsWith('.wasm') ? 'wasm/[name][extname]' : 'assets/[name]-[hash][extname]';
+
 export default defineConfig({
   root: fileURLToPath(new URL('src/web', import.meta.url)),
   base: './',
   plugins: [solid()],
-  worker: { format: 'es' },
+  worker: { format: 'es', rollupOptions: { output: { assetFileNames } } },
   build: {
     outDir: fileURLToPath(new URL('dist/page', import.meta.url)),
     emptyOutDir: true,
     target: 'es2023',
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: { output: { assetFileNames } },
   },
 });

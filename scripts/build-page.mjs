@@ -1,15 +1,7 @@
 // Builds the page of `igc ui` and of static sites (dist/page/), with the networks of records/page-models.json beside it, and
 // the page that an export puts its network into (dist/exported/), when they are older than what they are made of.
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -26,9 +18,7 @@ function stamp() {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name)),
   );
-  const models = chosen.flatMap(({ record }) =>
-    ['summary.json', 'model.safetensors'].map((name) => join(records, record, name)),
-  );
+  const models = chosen.map(({ record }) => join(records, record, 'model.safetensors'));
   const others = ['package-lock.json', 'vite.config.ts', 'vite.exported.config.ts'];
   const rest = [...others.map((name) => join(root, name)), join(records, 'page-models.json')];
   for (const file of [...files, ...models, ...rest, fileURLToPath(import.meta.url)].sort()) {
@@ -37,16 +27,20 @@ function stamp() {
   return hash.digest('hex');
 }
 
-/** The networks that come with the page, and a list of what each is. */
-function copyModels() {
+/** The networks that come with the page, their weights in half the bytes, and a list of what each is. */
+async function writeModels() {
+  const { decodeModel, encodeModel, modelFromFile } = await import('../dist/model/model-file.js');
+  const { referenceKernels } = await import('../dist/kernels/reference.js');
   const folder = join(root, 'dist', 'page', 'models');
   mkdirSync(folder, { recursive: true });
-  const models = chosen.map(({ record, title }) => {
-    const summary = JSON.parse(readFileSync(join(records, record, 'summary.json'), 'utf8'));
-    const { dataset, testAccuracy: accuracy } = summary;
+  const models = chosen.map(({ record, title, float16Accuracy: accuracy }) => {
+    const place = join(records, record, 'model.safetensors');
+    const network = decodeModel(readFileSync(place), place);
+    const model = modelFromFile(network, referenceKernels('float32'));
+    const bytes = encodeModel(model, network.card, { weights: 'float16' });
     const file = `${record}.safetensors`;
-    copyFileSync(join(records, record, 'model.safetensors'), join(folder, file));
-    return { file, title, dataset, accuracy, bytes: statSync(join(folder, file)).size };
+    writeFileSync(join(folder, file), bytes);
+    return { file, title, dataset: network.card.dataset, accuracy, bytes: bytes.length };
   });
   writeFileSync(join(folder, 'index.json'), `${JSON.stringify(models, null, 2)}\n`);
 }
@@ -59,6 +53,6 @@ if (!isBuilt || !existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== no
   for (const config of ['vite.config.ts', 'vite.exported.config.ts']) {
     await build({ configFile: join(root, config), logLevel: 'warn' });
   }
-  copyModels();
+  await writeModels();
   writeFileSync(stampFile, now);
 }

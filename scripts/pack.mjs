@@ -46,7 +46,7 @@ function makeMainPackage(folder) {
   const { files } = npmPack(root, '--dry-run');
   for (const { path } of files) {
     if (path === 'package.json') continue;
-    const [, stem] = /^dist\/(.*?)(?:\.d\.ts|\.js)$/.exec(path) ?? [];
+    const [, stem] = /^dist\/(?!page\/)(.*?)(?:\.d\.ts|\.js)$/.exec(path) ?? [];
     if (stem && !existsSync(join(root, 'src', `${stem}.ts`))) continue;
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });

@@ -27,7 +27,7 @@ async function runUi({ port, runs }: UiFlags): Promise<void> {
   printData(server.url);
   printNews('Ctrl-C ends it');
   await new Promise<void>((resolve) => {
-    listenForInterrupt(resolve);
+    listenForInterrupt(() => resolve());
   });
   await server.close();
 }

@@ -1,8 +1,8 @@
 /** The entry of the thread in which a run's network is measured, so that the page's server goes on answering. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { toPlainError } from '../core/plain-error.ts';
 import { tilePng } from '../data/contact-sheet.ts';
 import { findMistakes } from '../train/mistakes.ts';
-import { toPlainError } from '../train/trainer-messages.ts';
 import type { PageMistakes } from './page-data.ts';
 
 async function measure(folder: string): Promise<PageMistakes> {

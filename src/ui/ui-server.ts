@@ -8,12 +8,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
+import { fromPlainError, type PlainError } from '../core/plain-error.ts';
 import { workerUrl } from '../core/worker-url.ts';
 import { referenceKernels } from '../kernels/reference.ts';
 import { encodeModel, modelFromFile } from '../model/model-file.ts';
 import { packageVersion } from '../train/environment.ts';
 import { readNetwork } from '../train/read-network.ts';
-import { fromPlainError, type PlainError } from '../train/trainer-messages.ts';
 import {
   type PageInfo,
   type PageMistakes,
@@ -44,7 +44,8 @@ export interface UiServer {
 }
 
 /** Seen from src/ui and dist/ui alike. */
-const pageFolder = fileURLToPath(new URL('../../dist/page', import.meta.url));
+const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
+const pageFolder = path.join(packageFolder, 'dist', 'page');
 const host = '127.0.0.1';
 const largestBody = 64 * 1024;
 
@@ -116,7 +117,9 @@ async function answer(exchange: Exchange): Promise<void> {
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   if (pathname.startsWith('/api/')) return answerApi(exchange, pathname.slice('/api/'.length));
   if (!isRead) return sendJson(response, 405, { error: 'method: must be GET' });
-  if (sendFile(response, pageFolder, decodeURIComponent(pathname))) return;
+  const place = decodeURIComponent(pathname);
+  if (place.startsWith('/wasm/') && sendFile(response, packageFolder, place)) return;
+  if (sendFile(response, pageFolder, place)) return;
   if (pathname === '/') {
     const error = 'page: is not built; npm run build:page builds it';
     return sendJson(response, 404, { error });

@@ -63,7 +63,7 @@ export interface PageModel {
   readonly file: string;
   readonly title: string;
   readonly dataset: string;
-  /** Of the record that it is from, in percent of the test images. */
+  /** In percent of the test images, as `igc eval --weights float16` measured it. */
   readonly accuracy: number;
   readonly bytes: number;
 }
