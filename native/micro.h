@@ -12,16 +12,16 @@ namespace {
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 4, kPixelsNarrow = 8;  // with 3-4 outputs, with 1-2
-constexpr int kPixelsMap = 4;                      // with 3-4 outputs that read a map
+constexpr int kPixelsRows3 = 4;                      // with 3-4 outputs of tiles for 3-wide kernels alone
 constexpr int kGradOutputs = 4, kGradColumns = 6, kGrad9Outputs = 2;
 constexpr bool kKeepTaps = true;
 #else
 constexpr int kMaxOutputs = 4;
 constexpr int kPixelsWide = 2, kPixelsNarrow = 4;
 #if defined(__wasm__)
-constexpr int kPixelsMap = 4;
+constexpr int kPixelsRows3 = 4;
 #else
-constexpr int kPixelsMap = 2;
+constexpr int kPixelsRows3 = 2;
 #endif
 constexpr int kGradOutputs = 2, kGradColumns = 4, kGrad9Outputs = 1;
 constexpr bool kKeepTaps = false;
@@ -195,6 +195,7 @@ INLINE void accumulate1(const StripConv& k, const V* x, const float* w, V (&a)[O
 // compiled for each), or a tensor's map, as it is or normalised and rectified.
 enum InputKind { kScratch, kScratch3, kScratch1, kMap, kSeenMap };
 INLINE constexpr bool readsMap(int input) { return input == kMap || input == kSeenMap; }
+INLINE constexpr bool readsRows3(int input) { return readsMap(input) || input == kScratch3; }
 
 template <int OB, int P, int INPUT>
 INLINE void accumulate(const StripConv& k, const V* x, int r, int c, const float* w, V (&a)[OB][P]) {
@@ -228,7 +229,7 @@ __attribute__((noinline)) void tiles(const StripConv& k, const float* w, int o, 
 
 template <int OB, int INPUT, class Out>
 INLINE void tilesOfRow(const StripConv& k, const float* w, int o, int r, int c, int end, Out& out) {
-  constexpr int P = OB <= 2 ? kPixelsNarrow : readsMap(INPUT) ? kPixelsMap : kPixelsWide;
+  constexpr int P = OB <= 2 ? kPixelsNarrow : readsRows3(INPUT) ? kPixelsRows3 : kPixelsWide;
   int whole = c + (end - c) / P * P;
   if (whole > c) tiles<OB, P, INPUT>(k, w, o, r, c, whole, out);
   if (P > 2 && !readsMap(INPUT) && k.halves && whole + P / 2 <= end) {

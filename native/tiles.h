@@ -24,7 +24,13 @@ INLINE VI laneNumbers() {
 
 // Lane l of the result is lane from[l] (mod LANES) of v.
 INLINE V pickLanes(V v, VI from) {
-#if defined(__clang__)
+#if defined(__wasm__)
+  // Of the loop below clang makes a detour through memory.
+  typedef int8_t Bytes __attribute__((vector_size(16)));
+  static_assert(LANES == 4, "a vector of WebAssembly has 16 bytes");
+  const VI bytes = (from & (LANES - 1)) * 0x04040404 + 0x03020100;
+  return (V)__builtin_wasm_swizzle_i8x16((Bytes)v, (Bytes)bytes);
+#elif defined(__clang__)
   V picked;
   for (int i = 0; i < LANES; i++) picked[i] = v[from[i] & (LANES - 1)];
   return picked;

@@ -16,6 +16,8 @@ export const tolerances = {
    * them, 4e-6.
    */
   conformanceBfloat16: 1e-6,
+  /** NMSE of a trained network's logits between engines, all float32: a relative error of 3e-5. */
+  sameAnswers: 1e-9,
   /** NMSE between two orders of summation in float64 (fused and not): a relative error of 1e-10. */
   conformanceFloat64: 1e-20,
   /** ReLU inputs keep this distance from 0, so that rounding cannot open or close one. */

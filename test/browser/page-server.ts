@@ -1,6 +1,6 @@
 /**
- * A local server for a page that runs the compiled library: dist/, wasm/ and this folder as files, some answers from
- * memory, and the headers that make a page cross-origin isolated.
+ * A local server for a page that runs the compiled library: dist/, wasm/, this folder and a peer as files, some answers
+ * from memory, and the headers that make a page cross-origin isolated.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -9,10 +9,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const served = ['/dist/', '/wasm/', '/test/browser/'];
+const packages = ['/node_modules/onnxruntime-web/dist/', '/node_modules/valibot/dist/'];
+const served = ['/dist/', '/wasm/', '/test/browser/', ...packages];
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
 };
@@ -25,7 +27,7 @@ export interface PageServer {
 
 /** `answers`: what is at other paths. */
 export async function servePage(options: {
-  readonly answers: Readonly<Record<string, string>>;
+  readonly answers: Readonly<Record<string, string | Uint8Array>>;
   readonly isolated: boolean;
 }): Promise<PageServer> {
   const isolation = {

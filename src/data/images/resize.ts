@@ -39,6 +39,13 @@ export interface Taps {
  */
 export function resizeToCover(image: RgbImage, shape: ImageShape, share = 1): Uint8Array {
   const out = new Uint8Array(shape.channels * shape.height * shape.width);
+  if (share === 1 && image.width === shape.width && image.height === shape.height) {
+    const rowLength = 3 * image.width; // as it is: each pixel's one tap weighs 1
+    for (let y = 0; y < image.height; y++) {
+      writeRow(out, shape, y, image.pixels.subarray(y * rowLength, (y + 1) * rowLength));
+    }
+    return out;
+  }
   resample(image, coverSampling(image, shape, share), shape, (y, row) => {
     writeRow(out, shape, y, row);
   });
@@ -150,7 +157,12 @@ function blendColumns(
 }
 
 /** Rounds a row of target pixels into the planar bytes. */
-function writeRow(out: Uint8Array, shape: ImageShape, y: number, row: Float32Array): void {
+function writeRow(
+  out: Uint8Array,
+  shape: ImageShape,
+  y: number,
+  row: Float32Array | Uint8Array,
+): void {
   const { channels, height, width } = shape;
   const area = height * width;
   for (let x = 0; x < width; x++) {
