@@ -66,7 +66,7 @@ const broken =
   (n: number): Answer =>
   (_, response, bytes) => {
     response.writeHead(200, { 'content-length': bytes.length });
-    response.write(bytes.subarray(0, n), () => setTimeout(() => response.destroy(), 30));
+    response.write(bytes.subarray(0, n), () => setTimeout(() => response.destroy(), 300));
   };
 const stalled: Answer = (_, response, bytes) => {
   response.writeHead(200, { 'content-length': bytes.length });
