@@ -66,3 +66,48 @@ window.race = async (options, rounds) => {
   return { ours: median(times.ours), ort: median(times.ort), worst, kernels: model.kernels };
 };
 window.ready = true;
+
+/** Logits of one picture in every form, by the name of its class; and what is said of what is no picture. */
+window.classifyKinds = async () => {
+  const model = await load('/model.safetensors', { threads: 1 });
+  const bytes = new Uint8Array(await (await fetch('/picture.png')).arrayBuffer());
+  const blob = new Blob([bytes]);
+  const bitmap = await createImageBitmap(blob);
+  const { width, height } = bitmap;
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  canvas.getContext('2d').drawImage(bitmap, 0, 0);
+  const offscreen = new OffscreenCanvas(width, height);
+  offscreen.getContext('2d').drawImage(bitmap, 0, 0);
+  const image = new Image();
+  image.src = '/picture.png';
+  await image.decode();
+  const pictures = {
+    ArrayBuffer: bytes.buffer,
+    Uint8Array: bytes,
+    Blob: blob,
+    ImageBitmap: bitmap,
+    HTMLCanvasElement: canvas,
+    OffscreenCanvas: offscreen,
+    HTMLImageElement: image,
+    ImageData: canvas.getContext('2d').getImageData(0, 0, width, height),
+    VideoFrame: new VideoFrame(canvas, { timestamp: 0 }),
+    URL: new URL('/picture.png', location.href),
+    string: '/picture.png',
+  };
+  const results = {};
+  for (const [name, picture] of Object.entries(pictures)) {
+    results[name] = [...(await model.classify(picture)).logits];
+  }
+  const problem = (promise) =>
+    promise.then(
+      () => 'none',
+      (error) => error.message,
+    );
+  const problems = [
+    await problem(model.classify(new Image())),
+    await problem(model.classify(Uint8Array.of(1, 2, 3))),
+    await problem(model.classify('/nowhere.png')),
+    await problem(load('/none.safetensors')),
+  ];
+  return { ...results, problems: problems.join('\n') };
+};
