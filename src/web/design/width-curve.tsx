@@ -8,6 +8,8 @@ import type { Design, DesignRow } from '../../theory/design.ts';
 import { createWidth } from '../shared/width.ts';
 
 const height = 340;
+/** Where the axis of L begins. */
+const firstL = 0.85;
 const margin = { left: 52, right: 14, top: 30, bottom: 44 };
 
 /** M of eq. (7), S·L·M² + L²·M = T, as a real number. */
@@ -15,124 +17,48 @@ function fittingM(L: number, T: number, S: number): number {
   return (-(L ** 2) + Math.sqrt(L ** 4 + 4 * S * L * T)) / (2 * S * L);
 }
 
-export function WidthCurve(props: {
+/** Where things lie: pixels of an L and of a width, the curve, and the numbers at the axes. */
+function axesOf(design: Design, chosen: { readonly L: number; readonly M: number }, width: number) {
+  const taps = design.kernel[0] * design.kernel[1];
+  const lastL = Math.max(2, ...design.rows.map(({ L }) => L), chosen.L) * 1.3;
+  const most = Math.max(design.widthBound, chosen.L * chosen.M) * 1.12;
+  const [across, up] = [width - margin.left - margin.right, height - margin.top - margin.bottom];
+  const x = (L: number) => margin.left + (across * Math.log(L / firstL)) / Math.log(lastL / firstL);
+  const y = (G: number) => height - margin.bottom - (up * G) / most;
+  const curve = Array.from({ length: 120 }, (_, i) => {
+    const L = firstL * (lastL / firstL) ** (i / 119);
+    return `${x(L).toFixed(1)},${y(L * fittingM(L, design.params, taps)).toFixed(1)}`;
+  }).join(' ');
+  const [left, right] = [margin.left, width - margin.right];
+  return { x, y, curve, left, right, ticksL: ticksOfL(lastL, across), ticksG: ticksOf(most) };
+}
+type Axes = ReturnType<typeof axesOf>;
+
+interface CurveProps {
   readonly design: Design;
   readonly chosen: { readonly L: number; readonly M: number };
   readonly onChoose: (row: DesignRow) => void;
-}) {
+}
+
+export function WidthCurve(props: CurveProps) {
   const { ref, width } = createWidth();
-  const taps = () => props.design.kernel[0] * props.design.kernel[1];
-  const axes = createMemo(() => {
-    const T = props.design.params;
-    const lastL = Math.max(2, ...props.design.rows.map(({ L }) => L), props.chosen.L) * 1.3;
-    const most = Math.max(props.design.widthBound, props.chosen.L * props.chosen.M) * 1.12;
-    const inner = width() - margin.left - margin.right;
-    const x = (L: number) => margin.left + (inner * Math.log(L / 0.85)) / Math.log(lastL / 0.85);
-    const y = (G: number) =>
-      height - margin.bottom - ((height - margin.top - margin.bottom) * G) / most;
-    const curve = Array.from({ length: 120 }, (_, i) => {
-      const L = 0.85 * (lastL / 0.85) ** (i / 119);
-      return `${x(L).toFixed(1)},${y(L * fittingM(L, T, taps())).toFixed(1)}`;
-    });
-    return {
-      x,
-      y,
-      curve: curve.join(' '),
-      ticksL: ticksOfL(lastL, inner),
-      ticksG: ticksOf(most),
-      lastL,
-    };
-  });
+  const axes = createMemo(() => axesOf(props.design, props.chosen, width()));
+  const said = () =>
+    `Width of a block of ${Math.round(props.design.params)} parameters by the number of primary partitions L; at most ${props.design.widthBound.toFixed(1)}, at L = ${props.design.optimum.L.toFixed(1)}`;
   return (
     <figure class="chart" ref={ref} style={{ margin: 0 }}>
       <svg
         width={width()}
         height={height}
         role="img"
-        aria-label={`Width of a block of ${Math.round(props.design.params)} parameters by the number of primary partitions L; at most ${props.design.widthBound.toFixed(1)}, at L = ${props.design.optimum.L.toFixed(1)}`}
+        aria-label={said()}
         style={{ display: 'block' }}
         fill="currentColor"
         font-size="12"
       >
-        <For each={axes().ticksG}>
-          {(G) => (
-            <g>
-              <line
-                x1={margin.left}
-                x2={width() - margin.right}
-                y1={axes().y(G)}
-                y2={axes().y(G)}
-                stroke="var(--line)"
-              />
-              <text x={margin.left - 8} y={axes().y(G) + 4} text-anchor="end">
-                {G}
-              </text>
-            </g>
-          )}
-        </For>
-        <For each={axes().ticksL}>
-          {(L) => (
-            <text x={axes().x(L)} y={height - margin.bottom + 18} text-anchor="middle">
-              {L}
-            </text>
-          )}
-        </For>
-        <text x={width() / 2} y={height - 6} text-anchor="middle">
-          primary partitions L
-        </text>
-        <text x={margin.left - 40} y={16}>
-          width L·M
-        </text>
-        <line
-          x1={margin.left}
-          x2={width() - margin.right}
-          y1={axes().y(props.design.regularWidth)}
-          y2={axes().y(props.design.regularWidth)}
-          stroke="var(--faint)"
-          stroke-dasharray="5 4"
-        />
-        <polyline points={axes().curve} fill="none" stroke="var(--accent)" stroke-width="2" />
-        <Show when={props.design.optimum.L >= 0.85}>
-          <line
-            x1={axes().x(props.design.optimum.L)}
-            x2={axes().x(props.design.optimum.L)}
-            y1={axes().y(props.design.widthBound)}
-            y2={height - margin.bottom}
-            stroke="var(--good)"
-            stroke-dasharray="2 3"
-          />
-          <text
-            x={axes().x(props.design.optimum.L)}
-            y={axes().y(props.design.widthBound) - 10}
-            text-anchor="middle"
-            fill="var(--good)"
-          >
-            ★ at most {props.design.widthBound.toFixed(1)}
-          </text>
-        </Show>
-        <Index each={props.design.rows}>
-          {(row) => (
-            // biome-ignore lint/a11y/noStaticElementInteractions: the table below offers the same blocks to the keyboard
-            <circle
-              cx={axes().x(row().L)}
-              cy={axes().y(row().width)}
-              r={row().widest ? 6 : 4}
-              fill={row().widest ? 'var(--good)' : 'var(--card)'}
-              stroke={row().widest ? 'var(--good)' : 'var(--accent)'}
-              stroke-width="1.5"
-              style={{ cursor: 'pointer' }}
-              onClick={() => props.onChoose(row())}
-            >
-              <title>{`L=${row().L} M=${row().M}: width ${row().width}, ${row().params} parameters`}</title>
-            </circle>
-          )}
-        </Index>
-        <path
-          d={diamond(axes().x(props.chosen.L), axes().y(props.chosen.L * props.chosen.M), 8)}
-          fill="none"
-          stroke="currentColor"
-          stroke-width="2.5"
-        />
+        <Ground axes={axes()} width={width()} />
+        <Lines axes={axes()} design={props.design} />
+        <Blocks axes={axes()} {...props} />
       </svg>
       <ul class="legend">
         <li>
@@ -153,6 +79,107 @@ export function WidthCurve(props: {
         </li>
       </ul>
     </figure>
+  );
+}
+
+function Ground(props: { readonly axes: Axes; readonly width: number }) {
+  return (
+    <>
+      <For each={props.axes.ticksG}>
+        {(G) => (
+          <g>
+            <line
+              x1={props.axes.left}
+              x2={props.axes.right}
+              y1={props.axes.y(G)}
+              y2={props.axes.y(G)}
+              stroke="var(--line)"
+            />
+            <text x={props.axes.left - 8} y={props.axes.y(G) + 4} text-anchor="end">
+              {G}
+            </text>
+          </g>
+        )}
+      </For>
+      <For each={props.axes.ticksL}>
+        {(L) => (
+          <text x={props.axes.x(L)} y={height - margin.bottom + 18} text-anchor="middle">
+            {L}
+          </text>
+        )}
+      </For>
+      <text x={props.width / 2} y={height - 6} text-anchor="middle">
+        primary partitions L
+      </text>
+      <text x={margin.left - 40} y={16}>
+        width L·M
+      </text>
+    </>
+  );
+}
+
+/** Of a regular convolution, of eq. (7), and to its greatest width. */
+function Lines(props: { readonly axes: Axes; readonly design: Design }) {
+  const top = () => ({
+    x: props.axes.x(props.design.optimum.L),
+    y: props.axes.y(props.design.widthBound),
+  });
+  const regular = () => props.axes.y(props.design.regularWidth);
+  return (
+    <>
+      <line
+        x1={props.axes.left}
+        x2={props.axes.right}
+        y1={regular()}
+        y2={regular()}
+        stroke="var(--faint)"
+        stroke-dasharray="5 4"
+      />
+      <polyline points={props.axes.curve} fill="none" stroke="var(--accent)" stroke-width="2" />
+      <Show when={props.design.optimum.L >= firstL}>
+        <line
+          x1={top().x}
+          x2={top().x}
+          y1={top().y}
+          y2={height - margin.bottom}
+          stroke="var(--good)"
+          stroke-dasharray="2 3"
+        />
+        <text x={top().x} y={top().y - 10} text-anchor="middle" fill="var(--good)">
+          ★ at most {props.design.widthBound.toFixed(1)}
+        </text>
+      </Show>
+    </>
+  );
+}
+
+function Blocks(props: CurveProps & { readonly axes: Axes }) {
+  return (
+    <>
+      <Index each={props.design.rows}>
+        {(row) => (
+          // biome-ignore lint/a11y/noStaticElementInteractions: the table below offers the same blocks to the keyboard
+          <circle
+            cx={props.axes.x(row().L)}
+            cy={props.axes.y(row().width)}
+            r={row().widest ? 6 : 4}
+            fill={row().widest ? 'var(--good)' : 'var(--card)'}
+            stroke={row().widest ? 'var(--good)' : 'var(--accent)'}
+            stroke-width="1.5"
+            style={{ cursor: 'pointer' }}
+            onClick={() => props.onChoose(row())}
+          >
+            <title>{`L=${row().L} M=${row().M}: width ${row().width}, ${row().params} parameters`}</title>
+          </circle>
+        )}
+      </Index>
+      <path
+        d={diamond(props.axes.x(props.chosen.L), props.axes.y(props.chosen.L * props.chosen.M), 8)}
+        fill="none"
+        stroke="currentColor"
+        stroke-width="2.5"
+      />
+    </>
   );
 }
 

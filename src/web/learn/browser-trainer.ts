@@ -70,6 +70,7 @@ export function* learn(
       params: model.layout.parameterSize,
       trainImages: images.train.count,
       testImages: images.test.count,
+      epochs: settings.epochs,
       steps: settings.epochs * stepsPerEpoch,
     };
     let epoch = 0;

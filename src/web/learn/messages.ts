@@ -49,6 +49,7 @@ export type FromWorker =
       readonly params: number;
       readonly trainImages: number;
       readonly testImages: number;
+      readonly epochs: number;
       readonly steps: number;
     }
   | {

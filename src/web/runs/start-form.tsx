@@ -1,7 +1,7 @@
 /** Starts a run on this machine, and stops it; everything that is not asked for is the recipe's. */
 import { createSignal } from 'solid-js';
 import { order } from '../shared/api.ts';
-import { Choice, NumberField } from '../shared/fields.tsx';
+import { Choice, NumberField, TextField } from '../shared/fields.tsx';
 
 const datasets = [
   ['digits', 'Digits (embedded)'],
@@ -44,10 +44,7 @@ export function StartForm(props: {
     <form class="card" onSubmit={send}>
       <h2>Start a run here</h2>
       <Choice label="Images" value={data()} options={datasets} onChange={setData} />
-      <div class="field">
-        <label for="net">Network</label>
-        <input id="net" value={net()} onInput={(event) => setNet(event.currentTarget.value)} />
-      </div>
+      <TextField label="Network" value={net()} onInput={setNet} />
       <NumberField label="Depth" value={depth()} min={5} onInput={setDepth} />
       <NumberField label="Epochs" value={epochs()} min={1} onInput={setEpochs} />
       <NumberField label="Seed" value={seed()} min={0} onInput={setSeed} />

@@ -77,6 +77,25 @@ export function NumberField(props: {
   );
 }
 
+/** A text that is written. */
+export function TextField(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly onInput: (value: string) => void;
+}) {
+  const id = createUniqueId();
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      <input
+        id={id}
+        value={props.value}
+        onInput={(event) => props.onInput(event.currentTarget.value)}
+      />
+    </div>
+  );
+}
+
 /** One of several. */
 export function Choice<T extends string>(props: {
   readonly label: string;
