@@ -70,6 +70,12 @@ export function LineChart(props: {
   );
 }
 
+/** Between the numbers of the axis of epochs. */
+const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+/** Of an axis in powers of ten, those. */
+const powers = (_: uPlot, values: readonly (number | null)[]) =>
+  values.map((value) => (value == null || value <= 0 || Math.log10(value) % 1 ? '' : `${value}`));
+
 type ChartProps = Parameters<typeof LineChart>[0];
 
 function optionsOf(
@@ -88,8 +94,15 @@ function optionsOf(
     height,
     scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
     axes: [
-      { ...axis, label: xLabel, labelSize: 18, size: 36, labelFont: '12px system-ui' },
-      { ...axis, size: 52 },
+      {
+        ...axis,
+        incrs: wholeSteps,
+        label: xLabel,
+        labelSize: 18,
+        size: 36,
+        labelFont: '12px system-ui',
+      },
+      { ...axis, size: 52, ...(log && { values: powers }) },
     ],
     cursor: { y: false, points: { size: 6 } },
     series: [
