@@ -93,7 +93,7 @@ def read_safetensors(file):
 
 def load(folder="."):
     """The network in evaluation mode, and its configuration."""
-    config = json.loads((Path(folder) / "config.json").read_text())
+    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     model = IGCNet(config["graph"], config["batch_norm_epsilon"])
     state = read_safetensors(Path(folder) / "model.safetensors")
     for name, buffer in model.named_buffers():  # torch counts batches, which no file of ours has
@@ -105,11 +105,11 @@ def load(folder="."):
 
 def preprocess(image, folder="."):
     """A Pillow image as the network takes it: [1][C][H][W], scaled, cropped at its centre and normalised."""
-    p = json.loads((Path(folder) / "preprocessor_config.json").read_text())
-    size, width, height = p["size"]["shortest_edge"], p["crop_size"]["width"], p["crop_size"]["height"]
+    p = json.loads((Path(folder) / "preprocessor_config.json").read_text(encoding="utf-8"))
+    width, height, share = p["crop_size"]["width"], p["crop_size"]["height"], p["igcnet_crop_share"]
     channels = len(p["image_mean"])
     image = image.convert("RGB" if channels == 3 else "L")
-    factor = max(width / image.width, height / image.height) * size / min(width, height)
+    factor = max(width / image.width, height / image.height) / share
     image = image.resize([round(side * factor) for side in image.size], resample=p["resample"])
     left, top = (image.width - width) // 2, (image.height - height) // 2
     image = image.crop((left, top, left + width, top + height))

@@ -69,6 +69,15 @@ function withoutMap(file) {
 
 for (const name of positionals.length > 0 ? positionals : known) {
   const folder = join(to, name);
+  // Only what was packed before is replaced: a package without sources and without history.
+  const isOurs = existsSync(join(folder, 'package.json')) && !existsSync(join(folder, '.git'));
+  if (
+    existsSync(folder) &&
+    (!isOurs || existsSync(join(folder, 'src')) || root.startsWith(folder))
+  ) {
+    console.error(`pack: must be free or a package made before, got ${folder}`);
+    process.exit(2);
+  }
   if (name === 'igcnet') makeMainPackage(folder);
   else makePlatformPackage(name, main, folder);
   const { filename, size, unpackedSize } = npmPack(folder, '--pack-destination', to);

@@ -10,7 +10,7 @@ import {
   readConfigFlags,
   sharedOptions,
 } from './options.ts';
-import { printData, printJson, printNews, shortPath } from './terminal.ts';
+import { printData, printJson, printNews, shortPath, shownText } from './terminal.ts';
 
 interface ImportFlags {
   readonly out: string;
@@ -54,8 +54,9 @@ const flagOf = new Map([
 ]);
 
 async function runImport(command: Command, file: string, flags: ImportFlags): Promise<void> {
-  const { overrides } = readConfigFlags(command);
+  const { overrides, flagOf: given } = readConfigFlags(command);
   const values = overrides as ConfigOverrides;
+  if (values.net === undefined) refuseWithoutNet(command, [...given.values()]);
   const network =
     values.net === undefined ? undefined : await findNetwork(command, undefined, flags, values);
   const { importModel } = await import('../export/import-model.ts');
@@ -72,7 +73,7 @@ async function runImport(command: Command, file: string, flags: ImportFlags): Pr
     if (json) printJson({ output, toldBy, net: spec.name, depth: spec.depth, classes });
     else {
       printData(
-        `${spec.name}, depth ${spec.depth}, ${classes.length} classes: ${shortPath(output)}`,
+        `${shownText(spec.name)}, depth ${spec.depth}, ${classes.length} classes: ${shortPath(output)}`,
       );
       if (toldBy !== 'file')
         printNews(`what it is was told by ${toldBy === 'caller' ? 'the flags' : toldBy}`);
@@ -90,4 +91,13 @@ function statistics(mean: string | undefined, std: string | undefined) {
   }
   const numbers = (flag: string, text: string) => text.split(',').map((n) => parseNumber(flag, n));
   return { statistics: { mean: numbers('--mean', mean), std: numbers('--std', std) } };
+}
+
+/** What says more of a network says nothing without one. */
+function refuseWithoutNet(command: Command, given: readonly string[]): void {
+  const others = ['classes', 'channels'].filter(
+    (name) => command.getOptionValueSource(name) === 'cli',
+  );
+  const flag = given[0] ?? (others[0] && `--${others[0]}`);
+  if (flag) throw usageError({ path: flag, rule: 'goes with --net only' });
 }

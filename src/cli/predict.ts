@@ -14,6 +14,7 @@ import {
   printData,
   printJson,
   printNews,
+  shownText,
   warningText,
 } from './terminal.ts';
 
@@ -73,7 +74,7 @@ async function runPredict(
 function predictionText({ file, top }: FilePrediction): string {
   const { bold, faint } = paletteFor(process.stdout);
   const lines = top.map(({ name, probability }, i) => {
-    const line = `${formatPercent(100 * probability).padStart(8)}  ${name}`;
+    const line = `${formatPercent(100 * probability).padStart(8)}  ${shownText(name)}`;
     return i === 0 ? bold(line) : faint(line);
   });
   return [file, ...lines, ''].join('\n');

@@ -74,3 +74,8 @@ export function shortPath(absolute: string): string {
   const relative = path.relative(process.cwd(), absolute) || '.';
   return relative.length < absolute.length ? relative : absolute;
 }
+
+/** A text from a file as a terminal may show it: without line ends and control characters. */
+export function shownText(text: string): string {
+  return text.replace(/\p{Cc}/gu, '�');
+}

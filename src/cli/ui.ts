@@ -1,5 +1,6 @@
 /** `igc ui`: serves the page that designs, shows runs, tries and trains networks. */
 import type { Command } from 'commander';
+import { IgcError } from '../core/errors.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { nameFlagIn, parseNumber } from './options.ts';
 import { printData, printNews } from './terminal.ts';
@@ -22,12 +23,19 @@ export function uiCommand(program: Command): void {
 async function runUi({ port, runs }: UiFlags): Promise<void> {
   const { serveUi } = await import('../ui/ui-server.ts');
   const server = await serveUi({ runs, port: parseNumber('--port', port) }).catch((error) => {
-    throw nameFlagIn(error, new Map([['port', '--port']]));
+    throw nameFlagIn(
+      error,
+      new Map([
+        ['port', '--port'],
+        ['runs', '--runs'],
+      ]),
+    );
   });
   printData(server.url);
   printNews('Ctrl-C ends it');
-  await new Promise<void>((resolve) => {
-    listenForInterrupt(() => resolve());
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    listenForInterrupt(resolve);
   });
   await server.close();
+  if (signal === 'SIGINT') throw new IgcError('interrupted', 'igc ui: stopped by Ctrl-C');
 }

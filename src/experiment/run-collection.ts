@@ -1,6 +1,7 @@
 /** The runs in a folder: of the experiments in it planned ones too, and whatever other run folders there are. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../core/durable-files.ts';
 import { dataError, IgcError } from '../core/errors.ts';
 import { experimentRecords, isExperiment, readExperiment } from './experiment-folder.ts';
 import { type RunRecord, readRunRecord } from './run-record.ts';
@@ -38,9 +39,20 @@ function* collect(folder: string, below: number): Generator<RunRecord | string> 
     return yield error.message;
   }
   if (below === 0) return;
-  const names = readdirSync(folder, { withFileTypes: true })
+  let names: readonly string[];
+  try {
+    names = foldersIn(folder);
+  } catch (error) {
+    const code = codeOf(error) ?? 'an error';
+    if (code !== 'ENOENT') yield `${folder}: must be readable, got ${code}`; // else it went meanwhile
+    return;
+  }
+  for (const name of names) yield* collect(path.join(folder, name), below - 1);
+}
+
+function foldersIn(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
     .map(({ name }) => name)
     .sort((a, b) => (a < b ? -1 : 1));
-  for (const name of names) yield* collect(path.join(folder, name), below - 1);
 }

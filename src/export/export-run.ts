@@ -2,7 +2,7 @@
  * A run's network for others: as an ONNX or safetensors file, as a folder that Hugging Face and PyTorch understand, or as a
  * page that opens by itself. What the weights lose in fewer bytes is measured, and written where people look.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type FileContent, makeFolder, replaceFile } from '../core/durable-files.ts';
 import { IgcError, suggestName, usageError } from '../core/errors.ts';
@@ -69,10 +69,13 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   checkRequest(request);
   const { run, format, which = 'last' } = request;
   const { network } = readNetwork(run, which);
+  checkChannels(request, network);
   const output = path.resolve(request.output ?? defaultOutput(request));
   checkFree(output, request);
   const measured = await measure(request);
   const contents = await contentsOf(request, network, measured);
+  checkFree(output, request); // measuring takes its time
+  for (const { name } of contents) checkBeside(isFolder(format) ? path.join(output, name) : output);
   if (isFolder(format)) makeFolder(output);
   else makeFolder(path.dirname(output));
   const files = contents.map(({ name, bytes }) => {
@@ -88,11 +91,12 @@ const isFolder = (format: ExportFormat) => format === 'hf' || format === 'web';
 const endings = { onnx: '.onnx', safetensors: '.safetensors', hf: '-hf', web: '-web' } as const;
 
 function defaultOutput({ run, format }: ExportRequest): string {
-  const name = path.basename(path.resolve(run));
+  const name = path.basename(path.resolve(findRun(run) ?? run));
   return name.replace(/\.(safetensors|onnx)$/i, '') + endings[format];
 }
 
-function checkRequest({ format, weights = 'float32', permutations, batch }: ExportRequest): void {
+function checkRequest(request: ExportRequest): void {
+  const { format, weights = 'float32', permutations, batch, evaluate = true, dataDir } = request;
   const among = (name: string, value: string, known: readonly string[]) => {
     if (known.includes(value)) return;
     const rule = `must be one of ${known.join(', ')}`;
@@ -106,21 +110,42 @@ function checkRequest({ format, weights = 'float32', permutations, batch }: Expo
     if (value === undefined || format === 'onnx') continue;
     throw usageError({ path: name, rule: 'is for format onnx', got: format });
   }
+  if (!evaluate && dataDir !== undefined) {
+    throw usageError({ path: 'data.dir', rule: 'is of use only where the accuracy is measured' });
+  }
   if (batch === undefined || batch === 'any' || (Number.isInteger(batch) && batch >= 1)) return;
   throw usageError({ path: 'batch', rule: 'must be any or at least 1', got: `${batch}` });
 }
 
-/** Nothing of somebody's is overwritten unasked. */
+/** A page and Hugging Face's processor take pictures. */
+function checkChannels({ format }: ExportRequest, { file, card }: ModelFile): void {
+  const { channels } = card.spec.input;
+  if (!isFolder(format) || channels === 1 || channels === 3) return;
+  const rule = `must take images of 1 or 3 channels for format ${format}`;
+  throw usageError({ path: file, rule, got: `${channels}` });
+}
+
+/** Nothing of somebody's is overwritten unasked; with `force` regular files are. */
 function checkFree(output: string, { format, force = false }: ExportRequest): void {
-  if (!existsSync(output)) return;
-  const wrong = isFolder(format) !== statSync(output).isDirectory();
-  if (wrong) {
-    const rule = `must be a ${isFolder(format) ? 'folder' : 'file'} for format ${format}`;
+  const there = lstatSync(output, { throwIfNoEntry: false });
+  const isRight = isFolder(format) ? there?.isDirectory() : there?.isFile();
+  if (there && !isRight) {
+    const rule = `must be a ${isFolder(format) ? 'folder' : 'regular file'} for format ${format}`;
     throw usageError({ path: 'output', rule, got: output });
   }
-  if (force || (isFolder(format) && readdirSync(output).length === 0)) return;
-  const hint = 'choose another, or force to replace it';
-  throw usageError({ path: 'output', rule: 'must not exist', got: output, hint });
+  const isTaken = there && !(isFolder(format) && readdirSync(output).length === 0);
+  if (isTaken && !force) {
+    const hint = 'choose another, or force to replace it';
+    throw usageError({ path: 'output', rule: 'must not exist', got: output, hint });
+  }
+}
+
+/** Files are written beside their place first. */
+function checkBeside(file: string): void {
+  const beside = `${file}.new`;
+  if (!lstatSync(beside, { throwIfNoEntry: false })) return;
+  const hint = 'it would be lost: move it, or choose another place';
+  throw usageError({ path: 'output', rule: 'must have no file .new beside it', got: beside, hint });
 }
 
 async function measure(request: ExportRequest): Promise<Measured> {

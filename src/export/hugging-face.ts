@@ -67,7 +67,9 @@ function processor({ height, width, mean, std, cropShare = 1 }: Preprocessing) {
     image_processor_type: 'CLIPImageProcessor',
     do_convert_rgb: mean.length === 3,
     do_resize: true,
-    size: { shortest_edge: Math.round(Math.min(height, width) / cropShare) },
+    // The whole crop lies in the picture whatever its form; igcnet_torch.py takes the least that does.
+    size: { shortest_edge: Math.round(Math.max(height, width) / cropShare) },
+    igcnet_crop_share: cropShare,
     resample: bilinear,
     do_center_crop: true,
     crop_size: { height, width },

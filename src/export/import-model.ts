@@ -2,11 +2,11 @@
  * Networks from outside, as a folder that every command takes: files that igcnet exported, and state dicts of PyTorch under
  * our names, whose network is told by config.json beside them or by the caller.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { createFolder } from '../core/durable-files.ts';
-import { dataError, usageError } from '../core/errors.ts';
+import { usageError } from '../core/errors.ts';
 import { readJsonFile } from '../core/json-file.ts';
 import { decodeSafetensors, type StoredTensor } from '../formats/safetensors.ts';
 import { restoreWeights } from '../formats/weight-storage.ts';
@@ -125,7 +125,7 @@ function stateDictCard(
   const folder = path.dirname(file);
   const config = path.join(folder, 'config.json');
   if (network) return { card: newCard(network, statistics), toldBy: 'caller' };
-  if (!existsSync(config) || !readFileSync(config, 'utf8').includes('igcnet')) {
+  if (!existsSync(config)) {
     throw usageError({
       path: 'network',
       rule: 'must be told for a state dict without igcnet’s metadata',
@@ -150,8 +150,10 @@ function newCard(spec: NetSpec, statistics: ImportRequest['statistics']): ModelC
     std: new Array<number>(channels).fill(1),
   };
   for (const [name, values] of Object.entries({ mean, std })) {
-    if (values.length === channels && values.every(Number.isFinite)) continue;
-    const rule = `must be ${channels} numbers, one for each channel`;
+    const isRight = (value: number) => Number.isFinite(value) && (name === 'mean' || value > 0);
+    if (values.length === channels && values.every(isRight)) continue;
+    const kind = name === 'mean' ? 'numbers' : 'positive numbers';
+    const rule = `must be ${channels} ${kind}, one for each channel`;
     throw usageError({ path: name, rule, got: values.join(', ') });
   }
   const classes = Array.from({ length: spec.classes }, (_, i) => `class ${i}`);
@@ -161,7 +163,11 @@ function newCard(spec: NetSpec, statistics: ImportRequest['statistics']): ModelC
 
 function named({ classes }: ImportRequest, { spec }: ModelCard): Partial<ModelCard> {
   if (!classes) return {};
-  if (classes.length === spec.classes) return { classes };
-  const rule = `must name the ${spec.classes} classes of the network`;
-  throw dataError({ path: 'classes', rule, got: `${classes.length}` });
+  const refuse = (rule: string, got: string) => usageError({ path: 'classes', rule, got });
+  if (classes.length !== spec.classes) {
+    throw refuse(`must name the ${spec.classes} classes of the network`, `${classes.length}`);
+  }
+  const wrong = classes.find((name, i) => name === '' || classes.indexOf(name) !== i);
+  if (wrong !== undefined) throw refuse('must be different names', JSON.stringify(wrong));
+  return { classes };
 }

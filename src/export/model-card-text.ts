@@ -13,9 +13,9 @@ export function modelCardText(exported: Exported): string {
   const title = run?.name ?? spec.name;
   return [
     ...frontMatter(exported),
-    `# ${title}`,
+    `# ${markdownText(title)}`,
     '',
-    `${spec.name}, depth ${spec.depth}: an image classifier of interleaved group convolutions ([Zhang et al., ICCV 2017](https://arxiv.org/abs/1707.02725)), trained with igcnet ${packageVersion()}.`,
+    `${markdownText(spec.name)}, depth ${spec.depth}: an image classifier of interleaved group convolutions ([Zhang et al., ICCV 2017](https://arxiv.org/abs/1707.02725)), trained with igcnet ${packageVersion()}.`,
     '',
     ...facts(exported, model.layout.parameterSize),
     '## How good it is',
@@ -70,8 +70,9 @@ function facts({ card, weights }: Exported, values: number): readonly string[] {
 }
 
 function accuracies({ measured }: Exported): readonly string[] {
-  const { evaluations, reason } = measured;
-  if (evaluations.length === 0) return [`Not measured: ${reason}.`];
+  const { evaluations } = measured;
+  // Why is not said: a reason may name places of somebody's machine.
+  if (evaluations.length === 0) return ['Not measured at export.'];
   const rows = evaluations.map((evaluation) => [
     evaluation.weights,
     `${evaluation.top1.toFixed(2)} %`,
@@ -81,7 +82,7 @@ function accuracies({ measured }: Exported): readonly string[] {
   const first = evaluations[0]!;
   const heads = ['weights', 'top-1', `top-${first.k}`, 'loss'];
   return [
-    `On the ${formatCount(first.images)} test images of ${first.dataset}, one run, after epoch ${first.epoch} (${first.which} checkpoint), measured at export with ${first.kernels.name} kernels:`,
+    `On the ${formatCount(first.images)} test images of ${markdownText(first.dataset)}, one run, after epoch ${first.epoch} (${first.which} checkpoint), measured at export with ${first.kernels.name} kernels:`,
     '',
     ...markdownTable(heads, rows, new Set([1, 2, 3])),
     ...weakest(evaluations.at(-1)!),
@@ -91,7 +92,9 @@ function accuracies({ measured }: Exported): readonly string[] {
 function weakest({ perClass }: RunEvaluation): readonly string[] {
   const known = perClass.filter(({ accuracy }) => accuracy !== null);
   const sorted = known.toSorted((a, b) => a.accuracy! - b.accuracy!);
-  const text = sorted.slice(0, 3).map(({ name, accuracy }) => `${name} ${accuracy!.toFixed(1)} %`);
+  const text = sorted
+    .slice(0, 3)
+    .map(({ name, accuracy }) => `${markdownText(name)} ${accuracy!.toFixed(1)} %`);
   return text.length === 0 ? [] : ['', `Weakest classes: ${text.join(', ')}.`];
 }
 
@@ -101,7 +104,7 @@ function training({ card, run }: Exported): readonly string[] {
   return [
     '## How it was trained',
     '',
-    `On ${card.dataset}, recipe \`${config.recipe}\`, seed ${config.seed}, ${card.epoch} of ${config.epochs} epochs of batches of ${config.batchSize ?? 'a size by the number of images'}: ${optimizerText(config)}.`,
+    `On ${markdownText(card.dataset)}, recipe \`${config.recipe}\`, seed ${config.seed}, ${card.epoch} of ${config.epochs} epochs of batches of ${config.batchSize ?? 'a size by the number of images'}: ${optimizerText(config)}.`,
     '',
   ];
 }
@@ -136,8 +139,13 @@ function usage({ card }: Exported): readonly string[] {
 
 function nameSome(classes: readonly string[]): string {
   const most = 12;
-  const names = classes.slice(0, most).join(', ');
+  const names = classes.slice(0, most).map(markdownText).join(', ');
   return classes.length > most ? `${names}, …` : names;
+}
+
+/** A name as Markdown shows it: no line ends, no HTML. */
+function markdownText(name: string): string {
+  return name.replace(/\p{Cc}/gu, ' ').replace(/[<>&`*_[\]\\]/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 const round = (value: number, digits: number) => Number(value.toFixed(digits));

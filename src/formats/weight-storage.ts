@@ -78,7 +78,8 @@ function checkRange(name: string, { data }: WholeTensor, storage: WeightStorage)
   const most = storage === 'float16' ? largestFloat16 : Number.MAX_VALUE;
   const wrong = Array.from(data).find((value) => !(Math.abs(value) <= most));
   if (wrong === undefined) return;
-  const rule = `must be finite and at most ${largestFloat16} to be stored as ${storage}`;
+  const range = storage === 'float16' ? ` and at most ${largestFloat16}` : '';
+  const rule = `must be finite${range} to be stored as ${storage}`;
   throw usageError({ path: name, rule, got: `${wrong}`, hint: 'store it as float32' });
 }
 

@@ -49,6 +49,7 @@ export function chooseKernels(request: KernelRequest): ChosenKernels {
       hint: suggestName(choice, kernelChoices),
     });
   }
+  checkThreads(request.threads);
   const threads = request.threads === 0 ? availableParallelism() : request.threads;
   if (choice === 'reference' || choice === 'reference-float64') {
     const arithmetic = choice === 'reference' ? 'float32' : 'float64';
@@ -64,6 +65,15 @@ export function chooseKernels(request: KernelRequest): ChosenKernels {
     hint: 'use --kernels auto, or see igc doctor',
   });
 }
+
+function checkThreads(threads: number): void {
+  if (Number.isInteger(threads) && threads >= 0 && threads <= mostThreads) return;
+  const rule = `must be a whole number in 0…${mostThreads}`;
+  throw usageError({ path: 'threads', rule, got: `${threads}` });
+}
+
+/** Beyond it no machine has cores, and starting them would end the process. */
+const mostThreads = 1024;
 
 type ByName = Exclude<KernelChoice, 'auto' | 'reference' | 'reference-float64'>;
 

@@ -1,4 +1,5 @@
 /** What a network says of images in memory: normalises them, runs an inference plan, and softmax. */
+import { IgcError } from '../core/errors.ts';
 import type { Executor } from '../kernels/contract.ts';
 import { type Model, planModel } from './model.ts';
 
@@ -13,7 +14,9 @@ export interface Classifier {
   dispose(): void;
 }
 
+/** Fewer where they would take more numbers than this. */
 const largestBatch = 64;
+const mostNumbers = 2 ** 26;
 
 /** Plans are made when they are first needed: for powers of two of images, so that few of them cost little. */
 export function makeClassifier(model: Model): Classifier {
@@ -22,8 +25,12 @@ export function makeClassifier(model: Model): Classifier {
   const area = height * width;
   const size = channels * area;
   const executors = new Map<number, Executor>();
-  const labels = new Int32Array(largestBatch);
-  const input = new Float32Array(largestBatch * size);
+  const atOnce = Math.max(
+    1,
+    Math.min(largestBatch, 2 ** Math.floor(Math.log2(mostNumbers / size))),
+  );
+  const labels = new Int32Array(atOnce);
+  const input = allocate(atOnce * size);
   const executorFor = (images: number): Executor => {
     const batch = 2 ** Math.ceil(Math.log2(images));
     const known = executors.get(batch);
@@ -36,8 +43,8 @@ export function makeClassifier(model: Model): Classifier {
   const logits = (images: Uint8Array, table: Float32Array) => {
     const total = images.length / size;
     const all = new Float32Array(total * spec.classes);
-    for (let first = 0; first < total; first += largestBatch) {
-      const count = Math.min(largestBatch, total - first);
+    for (let first = 0; first < total; first += atOnce) {
+      const count = Math.min(atOnce, total - first);
       const pixels = images.subarray(first * size, (first + count) * size);
       normalise(input, pixels, table, { area, channels });
       const executor = executorFor(count);
@@ -59,6 +66,15 @@ export function makeClassifier(model: Model): Classifier {
       executors.clear();
     },
   };
+}
+
+function allocate(length: number): Float32Array {
+  try {
+    return new Float32Array(length);
+  } catch (cause) {
+    const rule = 'not enough for one image of this network';
+    throw new IgcError('failure', `memory: ${rule}`, { cause });
+  }
 }
 
 function normalise(

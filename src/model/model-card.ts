@@ -42,9 +42,9 @@ const preprocessingSchema = v.strictObject({
   channels: natural,
   height: natural,
   width: natural,
-  maxValue: natural,
-  mean: v.array(v.number()),
-  std: v.array(v.number()),
+  maxValue: v.pipe(natural, v.minValue(1)),
+  mean: v.array(v.pipe(v.number(), v.finite())),
+  std: v.array(v.pipe(v.number(), v.finite(), v.minValue(0))),
   cropShare: v.optional(v.pipe(v.number(), v.minValue(0.01), v.maxValue(1))),
 });
 

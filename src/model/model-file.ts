@@ -15,7 +15,14 @@ import {
 import type { KernelSet, RealArray } from '../kernels/contract.ts';
 import { layOutParameters } from '../plan/parameters.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
-import { type Model, makeModel, type NamedSlice, parameterSlices, stateSlices } from './model.ts';
+import {
+  firstNonFinite,
+  type Model,
+  makeModel,
+  type NamedSlice,
+  parameterSlices,
+  stateSlices,
+} from './model.ts';
 import { cardMetadata, checkVersion, type ModelCard, readCard } from './model-card.ts';
 
 /** A network read from a file. */
@@ -113,7 +120,11 @@ export function modelFromFile(
   }
   const model = makeModel(card.spec, kernels, options);
   fillModel(model, modelFile);
-  return model;
+  const wrong =
+    firstNonFinite(model.parameters, parameterSlices(model)) ??
+    firstNonFinite(model.state, stateSlices(model));
+  if (wrong === undefined) return model;
+  throw dataError({ path: file, rule: `${wrong} must be finite`, got: 'NaN or infinite' });
 }
 
 /** Throws a data error when the file is not of that network. */

@@ -21,7 +21,5 @@ export function decodeOnnxModel(bytes: Uint8Array, file: string): ModelFile {
     });
   }
   const card = readCard(metadata, file);
-  // Indices of permutations and shapes are constants too, but no weights.
-  const numbers = [...tensors].filter(([, { data }]) => !(data instanceof BigInt64Array));
-  return { file, card, tensors: ourNames(restoreWeights(new Map(numbers), file), card.spec) };
+  return { file, card, tensors: ourNames(restoreWeights(tensors, file), card.spec) };
 }

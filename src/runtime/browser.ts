@@ -7,8 +7,10 @@
  * const model = await load('model.safetensors');
  * const { top } = await model.classify(document.querySelector('canvas'));
  */
+import type { KernelSet } from '../kernels/contract.ts';
 import { fetchKernels } from '../kernels/wasm-browser.ts';
 import type { WasmVariant } from '../kernels/wasm-variants.ts';
+import { decodeModel } from '../model/model-file.ts';
 import { type ImageInput, readImage } from './browser-image.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { openModel, type RuntimeModel } from './runtime.ts';
@@ -43,16 +45,25 @@ export type Model = RuntimeModel<ImageInput>;
  * Throws a data error when it is not there or damaged, a failure where the engine lacks what it needs.
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-  const { wasm, ...engine } = options;
-  const [bytes, kernels] = await Promise.all([
-    readModel(source),
-    fetchKernels(engine, true, (file) => {
-      if (wasm !== undefined) return new URL(file, new URL(wasm, location().href));
-      return new URL(modules[file]!());
-    }),
-  ]);
+  const [bytes, kernels] = await Promise.all([readModel(source), sharedKernels(options)]);
   const name = typeof source === 'string' || source instanceof URL ? `${source}` : 'model';
-  return openModel(bytes, name, { kernels, readImage });
+  return openModel(decodeModel(bytes, name), { kernels, readImage });
+}
+
+/** Networks share threads and memory: each set has its own, which only the garbage collector would give back. */
+const sets = new Map<string, Promise<KernelSet>>();
+
+function sharedKernels({ wasm, ...engine }: LoadOptions): Promise<KernelSet> {
+  const key = `${engine.variant} ${engine.threads} ${wasm}`;
+  const known = sets.get(key);
+  if (known) return known;
+  const fetched = fetchKernels(engine, true, (file) => {
+    if (wasm !== undefined) return new URL(file, new URL(wasm, location().href));
+    return new URL(modules[file]!());
+  });
+  sets.set(key, fetched);
+  fetched.catch(() => sets.delete(key)); // the next may have more luck
+  return fetched;
 }
 
 /** The library is compiled without a browser's types. */

@@ -30,7 +30,8 @@ export function isPixelImage(image: unknown): image is PixelImage {
 export function rgbOf({ width, height, data }: PixelImage): RgbImage {
   const area = width * height;
   const values = data.length / area;
-  if (!(area > 0 && (values === 1 || values === 3 || values === 4))) {
+  const isWhole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (!(isWhole && (values === 1 || values === 3 || values === 4))) {
     throw usageError({
       path: 'image',
       rule: 'data must hold 1, 3 or 4 bytes for each of width × height pixels',

@@ -6,15 +6,15 @@
  * const model = await load('runs/pets');
  * const { top } = await model.classify('cat.jpg');
  */
-import { fileURLToPath } from 'node:url';
 import { usageError } from '../core/errors.ts';
 import { chooseDecoder, decodeBytes } from '../data/images/image-decoder.ts';
 import type { RgbImage } from '../data/images/rgb-image.ts';
 import { readWhole } from '../data/readers/reading.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
+import type { KernelSet } from '../kernels/contract.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import { isPixelImage, type PixelImage, rgbOf } from './image-input.ts';
-import { type ModelSource, nameOf, readModel, webUrl } from './model-source.ts';
+import { type ModelSource, pathOf, readModel, webUrl } from './model-source.ts';
 import { openModel, type RuntimeModel } from './runtime.ts';
 
 export { type ErrorKind, IgcError } from '../core/errors.ts';
@@ -43,15 +43,27 @@ export type Model = RuntimeModel<ImageInput>;
  */
 export async function load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
   const { kernels: name = 'auto', threads = 0 } = options;
+  const network = await readModel(source);
+  return openModel(network, { kernels: sharedKernels(name, threads), readImage });
+}
+
+/** Networks share threads and memory: each set has its own, which only the garbage collector would give back. */
+const sets = new Map<string, KernelSet>();
+
+function sharedKernels(name: KernelChoice, threads: number): KernelSet {
+  const key = `${name} ${threads}`;
+  const known = sets.get(key);
+  if (known) return known;
   const { kernels } = chooseKernels({ kernels: name, threads, inference: true });
-  return openModel(await readModel(source), nameOf(source), { kernels, readImage });
+  sets.set(key, kernels);
+  return kernels;
 }
 
 async function readImage(image: ImageInput): Promise<RgbImage> {
   if (isPixelImage(image)) return rgbOf(image);
   if (typeof image === 'string' || image instanceof URL) {
     const url = webUrl(image);
-    const file = typeof image === 'string' ? image : url ? '' : fileURLToPath(image);
+    const file = typeof image === 'string' ? image : url ? '' : pathOf(image);
     return decode(`${image}`, url ? await fetchBytes(url) : await readWhole(file, file));
   }
   if (image instanceof Uint8Array) return decode('image', image);

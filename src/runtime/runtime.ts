@@ -9,7 +9,7 @@ import type { RgbImage } from '../data/images/rgb-image.ts';
 import type { KernelSet } from '../kernels/contract.ts';
 import { makeClassifier, softmax } from '../model/classifier.ts';
 import type { Preprocessing } from '../model/model-card.ts';
-import { decodeModel, modelFromFile } from '../model/model-file.ts';
+import { type ModelFile, modelFromFile } from '../model/model-file.ts';
 import type { NetSpec } from '../spec/network.ts';
 
 /** A class and how likely it is. */
@@ -45,7 +45,7 @@ export interface RuntimeModel<Image> {
    */
   classify(image: Image): Promise<Classification>;
   classify(images: readonly Image[]): Promise<readonly Classification[]>;
-  /** Frees the kernels' memory; the model cannot be used afterwards. */
+  /** Frees the network's memory in the kernels, which other networks may share; it cannot be used afterwards. */
   dispose(): void;
 }
 
@@ -56,17 +56,12 @@ export interface Platform<Image> {
   readonly readImage: (image: Image) => Promise<RgbImage>;
 }
 
-/**
- * The network of a model.safetensors; `name` names it in errors.
- *
- * Throws data errors when the bytes are damaged, of a newer igcnet, or of no network of ours.
- */
+/** A network ready to classify. Throws usage errors for networks of other images than pictures. */
 export function openModel<Image>(
-  bytes: Uint8Array,
-  name: string,
+  file: ModelFile,
   { kernels, readImage }: Platform<Image>,
 ): RuntimeModel<Image> {
-  const file = decodeModel(bytes, name);
+  const name = file.file;
   const { spec, classes, preprocessing } = file.card;
   checkChannels(name, spec.input);
   const classifier = makeClassifier(modelFromFile(file, kernels, { inference: true }));

@@ -4,7 +4,7 @@ import { internalError } from '../core/errors.ts';
 import { normalisationTable } from '../data/batches/augment.ts';
 import { chooseKernels } from '../kernels/choose.ts';
 import { makeClassifier } from '../model/classifier.ts';
-import { decodeModel, modelFromFile } from '../model/model-file.ts';
+import { modelFromFile } from '../model/model-file.ts';
 import { nameOf, readModel } from '../runtime/model-source.ts';
 import { checkChannels } from '../runtime/runtime.ts';
 import type { NetworkCall, NetworkFacts, NetworkRequest } from './network.ts';
@@ -21,7 +21,7 @@ answerCalls<NetworkCall, NetworkFacts | Float32Array>(parentPort, async (call) =
 
 async function load({ model, kernels: choice, threads, batch }: NetworkRequest) {
   const name = nameOf(model);
-  const file = decodeModel(await readModel(model), name);
+  const file = await readModel(model);
   const { spec, classes, preprocessing, dataset, epoch } = file.card;
   checkChannels(name, spec.input);
   const { kernels, reason, warnings } = chooseKernels({

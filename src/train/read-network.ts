@@ -1,6 +1,7 @@
 /** A trained network from wherever it lies: a run, a checkpoint, an exported folder, or a file. */
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { dataError } from '../core/errors.ts';
 import type { ModelFile } from '../model/model-file.ts';
 import { decodeOnnxModel } from '../model/onnx-model.ts';
 import { type CheckpointName, checkpointFiles, resolveCheckpoint } from './checkpoint.ts';
@@ -19,6 +20,9 @@ export interface FoundNetwork {
  * Throws data errors when there is none, or a damaged one.
  */
 export function readNetwork(place: string, which: CheckpointName = 'last'): FoundNetwork {
+  if (!existsSync(place) && /\.(onnx|safetensors)$/i.test(place)) {
+    throw dataError({ path: place, rule: 'must be a file', got: 'nothing' });
+  }
   if (existsSync(place) && statSync(place).isFile()) {
     const network = place.toLowerCase().endsWith('.onnx')
       ? decodeOnnxModel(readBytes(place), place)
@@ -31,6 +35,10 @@ export function readNetwork(place: string, which: CheckpointName = 'last'): Foun
 
 /** The run that a folder is, or that a checkpoint lies in; undefined for a network without one. */
 export function findRun(place: string): string | undefined {
-  const runs = [place, path.join(path.resolve(place), '..', '..')];
+  const checkpoints = path.dirname(path.resolve(place));
+  const runs = [
+    place,
+    ...(path.basename(checkpoints) === 'checkpoints' ? [path.dirname(checkpoints)] : []),
+  ];
   return runs.find((run) => existsSync(path.join(run, 'env.json')));
 }

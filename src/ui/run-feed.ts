@@ -1,6 +1,6 @@
 /**
  * What changes in a folder of runs, whoever trains them: looked at once a second while somebody listens, and told as the
- * page's events. Only files whose time or size changed are read again.
+ * page's events.
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';

@@ -1,14 +1,17 @@
 /** The one run that may be started from the page: trained in a thread of this process, told to everybody who listens. */
-import path from 'node:path';
 import * as v from 'valibot';
 import { IgcError, usageError } from '../core/errors.ts';
 import { type ConfigOverrides, dataNames, resolveConfig } from '../train/config.ts';
 import { train } from '../train/train.ts';
 import type { RunFeed } from './run-feed.ts';
 
+/** Starts runs, one at a time. */
 export interface Starter {
-  /** Begins a run and gives its id. Throws usage errors for what it asks, and while another is going on. */
-  start(request: unknown): string;
+  /**
+   * Begins a run, and gives its id when it has begun. Throws usage errors for what it asks and while another is going on, and
+   * whatever keeps it from beginning: data that are not there, a folder that cannot be written.
+   */
+  start(request: unknown): Promise<string>;
   /** Asks the run to stop after its step; it leaves a checkpoint. False when there is none. */
   stop(): boolean;
   /** Stops it and waits for its end. */
@@ -30,16 +33,25 @@ export function makeStarter(root: string, feed: RunFeed): Starter {
   let stopping: AbortController | undefined;
   let running: Promise<void> | undefined;
   return {
-    start(request) {
-      if (running)
+    async start(request) {
+      if (running) {
         throw usageError({ path: 'start', rule: 'one run at a time; stop the other first' });
+      }
       const overrides = readRequest(request, root);
-      const { name } = overrides;
       stopping = new AbortController();
-      running = follow(overrides, stopping.signal, path.basename(name), feed).finally(() => {
-        running = undefined;
+      const { signal } = stopping;
+      let onBegin = () => {};
+      let onFailure = (_: unknown) => {};
+      const begun = new Promise<void>((resolve, reject) => {
+        [onBegin, onFailure] = [resolve, reject];
       });
-      return name;
+      running = follow({ overrides, signal, feed, onBegin })
+        .catch(onFailure)
+        .finally(() => {
+          running = undefined;
+        });
+      await begun;
+      return overrides.name;
     },
     stop() {
       stopping?.abort();
@@ -66,22 +78,26 @@ function readRequest(request: unknown, root: string): ConfigOverrides & { readon
   return { ...overrides, name: chosen };
 }
 
-/** Hands steps on, and says what ended it where that was not its end. */
-async function follow(
-  overrides: ConfigOverrides,
-  signal: AbortSignal,
-  id: string,
-  feed: RunFeed,
-): Promise<void> {
+interface Followed {
+  readonly overrides: ConfigOverrides & { readonly name: string };
+  readonly signal: AbortSignal;
+  readonly feed: RunFeed;
+  readonly onBegin: () => void;
+}
+
+/** Hands steps on, and tells everybody what ended the run where that was not its end. Throws what keeps it from beginning. */
+async function follow({ overrides, signal, feed, onBegin }: Followed): Promise<void> {
+  let hasBegun = false;
+  const options = { signal, stepEventMs: 250, command: ['igc', 'ui'] };
   try {
-    for await (const event of train(overrides, {
-      signal,
-      stepEventMs: 250,
-      command: ['igc', 'ui'],
-    })) {
-      if (event.kind === 'step') feed.send({ kind: 'step', id, step: event });
+    for await (const event of train(overrides, options)) {
+      if (event.kind === 'step') feed.send({ kind: 'step', id: overrides.name, step: event });
+      if (event.kind !== 'start') continue;
+      hasBegun = true;
+      onBegin();
     }
   } catch (error) {
+    if (!hasBegun) throw error;
     if (error instanceof IgcError && error.kind === 'interrupted') return;
     feed.send({ kind: 'error', message: error instanceof Error ? error.message : String(error) });
   }

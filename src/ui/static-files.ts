@@ -2,6 +2,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
+import { pipeline } from 'node:stream';
 
 const types: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -27,6 +28,7 @@ export function sendFile(response: ServerResponse, folder: string, pathname: str
     'content-length': found.size,
     'cache-control': isHashed ? 'public, max-age=31536000, immutable' : 'no-cache',
   });
-  createReadStream(file).pipe(response);
+  // Closes the file when the asker goes, and the connection when the file cannot be read.
+  pipeline(createReadStream(file), response, () => {});
   return true;
 }

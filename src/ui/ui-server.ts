@@ -2,21 +2,19 @@
  * The server of `igc ui`: the page's files, and api/ beside them with the runs of a folder. Only for this machine: it answers
  * requests that name it by a loopback address, and takes orders only from its own page.
  */
+import { existsSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { IgcError, internalError, usageError } from '../core/errors.ts';
-import { fromPlainError, type PlainError } from '../core/plain-error.ts';
-import { workerUrl } from '../core/worker-url.ts';
+import { IgcError, usageError } from '../core/errors.ts';
 import { referenceKernels } from '../kernels/reference.ts';
 import { encodeModel, modelFromFile } from '../model/model-file.ts';
 import { packageVersion } from '../train/environment.ts';
 import { readNetwork } from '../train/read-network.ts';
+import { type Measuring, makeMeasuring } from './measuring.ts';
 import {
   type PageInfo,
-  type PageMistakes,
   pageRecords,
   pageReport,
   pageRun,
@@ -45,6 +43,7 @@ export interface UiServer {
 
 /** Seen from src/ui and dist/ui alike. */
 const packageFolder = fileURLToPath(new URL('../..', import.meta.url));
+const wasmFolder = path.join(packageFolder, 'wasm');
 const pageFolder = path.join(packageFolder, 'dist', 'page');
 const host = '127.0.0.1';
 const largestBody = 64 * 1024;
@@ -57,10 +56,19 @@ const largestBody = 64 * 1024;
  */
 export async function serveUi({ runs = 'runs', port = 0 }: UiOptions = {}): Promise<UiServer> {
   const root = path.resolve(runs);
+  if (existsSync(root) && !statSync(root).isDirectory()) {
+    throw usageError({ path: 'runs', rule: 'must be a folder', got: runs });
+  }
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw usageError({ path: 'port', rule: 'must be a whole number in 0…65535', got: `${port}` });
+  }
   const feed = makeRunFeed(root);
   const starter = makeStarter(root, feed);
+  const measuring = makeMeasuring();
   const server = createServer((request, response) => {
-    answer({ root, feed, starter, request, response }).catch((error) => refuse(response, error));
+    answer({ root, feed, starter, measuring, request, response }).catch((error) =>
+      refuse(response, error),
+    );
   });
   await listen(server, port);
   const { port: taken } = server.address() as AddressInfo;
@@ -68,7 +76,7 @@ export async function serveUi({ runs = 'runs', port = 0 }: UiOptions = {}): Prom
     url: `http://${host}:${taken}/`,
     async close() {
       feed.close();
-      await starter.close();
+      await Promise.all([starter.close(), measuring.close()]);
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
@@ -95,6 +103,7 @@ interface Exchange {
   readonly root: string;
   readonly feed: RunFeed;
   readonly starter: Starter;
+  readonly measuring: Measuring;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
 }
@@ -113,12 +122,13 @@ async function answer(exchange: Exchange): Promise<void> {
   const { request, response } = exchange;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (!isOurs(request)) return sendJson(response, 403, { error: 'host: must be this machine' });
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+  const pathname = (request.url ?? '/').replace(/[?#].*$/, '');
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   if (pathname.startsWith('/api/')) return answerApi(exchange, pathname.slice('/api/'.length));
   if (!isRead) return sendJson(response, 405, { error: 'method: must be GET' });
   const place = decodeURIComponent(pathname);
-  if (place.startsWith('/wasm/') && sendFile(response, packageFolder, place)) return;
+  const kernels = place.startsWith('/wasm/') ? place.slice('/wasm'.length) : undefined;
+  if (kernels !== undefined && sendFile(response, wasmFolder, kernels)) return;
   if (sendFile(response, pageFolder, place)) return;
   if (pathname === '/') {
     const error = 'page: is not built; npm run build:page builds it';
@@ -134,6 +144,8 @@ async function answer(exchange: Exchange): Promise<void> {
 function isOurs({ headers: sent, method }: IncomingMessage): boolean {
   const name = (sent.host ?? '').replace(/:\d+$/, '');
   if (name !== host && name !== 'localhost') return false;
+  const from = sent['sec-fetch-site'] ?? 'none';
+  if (from !== 'same-origin' && from !== 'none') return false;
   if (method === 'GET' || method === 'HEAD') return true;
   return sent.origin === `http://${sent.host}` && sent['content-type'] === 'application/json';
 }
@@ -142,7 +154,7 @@ async function answerApi(exchange: Exchange, place: string): Promise<void> {
   const { root, feed, starter, request, response } = exchange;
   if (request.method === 'POST') {
     if (place === 'start')
-      return sendJson(response, 200, { id: starter.start(await body(request)) });
+      return sendJson(response, 200, { id: await starter.start(await body(request)) });
     if (place === 'stop') return sendJson(response, 200, { stopped: starter.stop() });
     return sendJson(response, 405, { error: `${place}: takes no orders` });
   }
@@ -165,7 +177,7 @@ async function answerApi(exchange: Exchange, place: string): Promise<void> {
   const record = records.find((one) => runIdOf(root, one) === id);
   if (!run || !record) return sendJson(response, 404, { error: `${place}: nothing is here` });
   if (run[3] === 'safetensors') return sendBytes(response, modelBytes(record.folder));
-  if (run[2]) return sendJson(response, 200, await mistakesOf(record.folder));
+  if (run[2]) return sendMistakes(exchange, record.folder);
   return sendJson(response, 200, pageRunDetail(root, record));
 }
 
@@ -175,18 +187,13 @@ function modelBytes(folder: string): Uint8Array {
   return encodeModel(modelFromFile(network, referenceKernels('float32')), network.card);
 }
 
-function mistakesOf(folder: string): Promise<PageMistakes> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(workerUrl(import.meta.url, 'mistakes-worker'), {
-      workerData: folder,
-    });
-    worker.once('message', (message: { mistakes?: PageMistakes; error?: PlainError }) => {
-      if (message.mistakes) resolve(message.mistakes);
-      else reject(fromPlainError(message.error!));
-    });
-    worker.once('error', reject);
-    worker.once('exit', () => reject(internalError('the thread that measures a run ended')));
+async function sendMistakes({ measuring, response }: Exchange, folder: string): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const mistakes = await measuring.measure(folder, gone.signal).catch((error: unknown) => {
+    if (!gone.signal.aborted) throw error;
   });
+  if (mistakes) sendJson(response, 200, mistakes);
 }
 
 async function body(request: IncomingMessage): Promise<unknown> {

@@ -1,6 +1,6 @@
 /** Is what is exported the same network, in other hands and when it comes back? */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-web';
 import { describe, expect, it } from 'vitest';
@@ -201,6 +201,7 @@ describe('Hugging Face’s layout', () => {
     });
     expect(json('preprocessor_config.json')).toMatchObject({
       size: { shortest_edge: 8 },
+      igcnet_crop_share: 1,
       crop_size: { height: 8, width: 8 },
       rescale_factor: 1 / 255,
       image_mean: [0.45, 0.45, 0.45],
@@ -208,7 +209,7 @@ describe('Hugging Face’s layout', () => {
     });
     const card = readFileSync(path.join(output, 'README.md'), 'utf8');
     expect(card).toContain('library_name: igcnet');
-    expect(card).toContain('Not measured: not asked for.');
+    expect(card).toContain('Not measured at export.');
     expect(card).toContain('3: kind "0", kind "1", kind "2"');
   });
 });
@@ -281,9 +282,10 @@ describe('an exported network comes back', () => {
     const refused = (request: object, message: string) =>
       expect(() => importModel({ source, output, ...request })).toThrow(message);
     refused({ classes: ['a'] }, 'classes: must name the 3 classes of the network, got 1');
+    refused({ classes: ['a', 'b', 'a'] }, 'classes: must be different names, got "a"');
     refused({ network: small }, 'network: must be left out, got a file that tells its own');
     refused({ source: 'x.pth' }, 'x.pth: must be a .safetensors or .onnx file, got .pth');
-    refused({ source: inTemporary('nowhere.onnx') }, 'must be a run folder');
+    refused({ source: inTemporary('nowhere.onnx') }, ': must be a file, got nothing');
     refused({ output: path.dirname(source) }, 'output: must not exist');
     const noise = inTemporary('noise.onnx');
     writeFileSync(noise, Buffer.from('no protobuf at all'));
@@ -312,6 +314,42 @@ describe('an export is refused', () => {
     const { folder: run } = writeDrawn('replaced', small);
     await exportRun({ run, format: 'hf', output: folder, force: true, evaluate: false });
     expect(readFileSync(path.join(folder, 'letters.txt'), 'utf8')).toBe('mine');
+  });
+
+  it('where a link, a device or what is written beside it would be lost', async () => {
+    const target = inTemporary('target.onnx');
+    writeFileSync(target, 'mine');
+    const link = inTemporary('link.onnx');
+    symlinkSync(target, link);
+    const { folder: run } = writeDrawn('kept', small);
+    const request = { run, format: 'onnx', force: true, evaluate: false } as const;
+    const refused = 'output: must be a regular file for format onnx, got ';
+    await expect(exportRun({ ...request, output: link })).rejects.toThrow(refused + link);
+    await expect(exportRun({ ...request, output: '/dev/null' })).rejects.toThrow(refused);
+    const beside = inTemporary('beside.onnx');
+    writeFileSync(`${beside}.new`, 'mine');
+    await expect(exportRun({ ...request, output: beside })).rejects.toThrow(
+      `output: must have no file .new beside it, got ${beside}.new`,
+    );
+    expect(readFileSync(`${beside}.new`, 'utf8')).toBe('mine');
+  });
+
+  it('of numbers that are none, or of a page without pictures', async () => {
+    const { folder } = writeDrawn('not a number', small);
+    const file = path.join(folder, 'model.safetensors');
+    const content = decodeSafetensors(readFileSync(file), file);
+    content.tensors.get('stem/conv/weight')!.data[0] = Number.NaN;
+    writeFileSync(file, encodeSafetensors(content));
+    const request = { run: folder, format: 'onnx', output: inTemporary('nan.onnx') } as const;
+    await expect(exportRun({ ...request, evaluate: false })).rejects.toThrow(
+      `${file}: stem/conv/weight must be finite, got NaN or infinite`,
+    );
+    const input2 = { ...input, channels: 2 };
+    const two = namedNetwork({ net: 'IGC-L2M2', depth: 5, input: input2, classes: 3 });
+    const { folder: run } = writeDrawn('two channels', two);
+    await expect(exportRun({ run, format: 'web', evaluate: false })).rejects.toThrow(
+      'must take images of 1 or 3 channels for format web, got 2',
+    );
   });
 
   it.each([

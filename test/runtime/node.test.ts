@@ -5,6 +5,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exportRun } from '../../src/export/export-run.ts';
 import { type ImageInput, load, type ModelSource } from '../../src/runtime/node.ts';
 import { namedNetwork } from '../../src/spec/named-networks.ts';
 import { predictFiles } from '../../src/train/load.ts';
@@ -61,6 +62,26 @@ describe('load', () => {
     for (const answer of answers) expect(answer).toEqual(answers[0]);
   });
 
+  it('takes an ONNX file of igcnet’s too', async () => {
+    const onnx = inTemporary('runtime.onnx');
+    await exportRun({ run: folder, format: 'onnx', output: onnx, evaluate: false });
+    const [a, b] = await Promise.all([load(onnx, wasm), load(file, wasm)]);
+    expect((await a.classify(pixels)).logits).toEqual((await b.classify(pixels)).logits);
+  });
+
+  it('shares threads and memory between networks, and gives back what one took', async () => {
+    const once = async () => {
+      const model = await load(file, { kernels: 'wasm', threads: 2 });
+      await model.classify(pixels);
+      model.dispose();
+    };
+    for (let i = 0; i < 20; i++) await once();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 100; i++) await once();
+    // Kernels of its own would take each network some 5 MiB and a thread.
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20);
+  });
+
   it('says in one line what is wrong', async () => {
     const refused = (source: ModelSource, message: string | RegExp, options = {}) =>
       expect(load(source, options)).rejects.toThrow(message);
@@ -73,6 +94,11 @@ describe('load', () => {
     await refused('http://127.0.0.1:1/x', /^http:\/\/127\.0\.0\.1:1\/x: must be reachable, got "/);
     await refused(bytes.subarray(0, 100), /^model: must hold its header/);
     await refused(file, /^kernels: must be one of/, { kernels: 'fast' });
+    for (const threads of [1e6, -1, 1.5, Number.NaN]) {
+      await refused(file, 'threads: must be a whole number in 0…1024', { threads });
+    }
+    await refused(undefined as unknown as ModelSource, 'model: must be a path, a URL or the bytes');
+    await refused('http://', 'http://: must be a whole URL');
     const grey = namedNetwork({
       net: 'IGC-L4M2',
       depth: 5,
@@ -147,6 +173,9 @@ describe('a loaded network', () => {
       { width: 2, height: 2, data: new Uint8Array(5) },
       'image: data must hold 1, 3 or 4 bytes for each',
     );
+    const bytes12 = new Uint8Array(12);
+    await refused({ width: -2, height: -2, data: bytes12 }, 'image: data must hold');
+    await refused({ width: 1.5, height: 2, data: bytes12 }, 'image: data must hold');
     await refused('nowhere.png', /nowhere\.png/);
     await refused(new Uint8Array(9), 'image: must be a decodable image, got "');
     model.dispose();

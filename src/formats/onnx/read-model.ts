@@ -67,7 +67,8 @@ function readTensor(tensor: readonly ReadField[]): readonly (readonly [string, S
   const name = textAt(tensor, 8);
   const shape = integersAt(tensor, 1);
   const make = arrays[integersAt(tensor, 2)[0] as keyof typeof arrays];
-  if (!make) return [];
+  // Shapes and indices, which no weight is.
+  if (!make || make === BigInt64Array) return [];
   if (tensor.some(({ field }) => field === 13)) throw new Error(`${name} lies in another file`);
   // raw_data, or for float32 the numbers one by one.
   const raw = bytesAt(tensor, 9)[0] ?? floatData(tensor);

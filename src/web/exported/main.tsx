@@ -5,6 +5,7 @@
 import { createResource, For } from 'solid-js';
 import { render } from 'solid-js/web';
 import { fetchKernels } from '../../kernels/wasm-browser.ts';
+import { decodeModel } from '../../model/model-file.ts';
 import { readImage } from '../../runtime/browser-image.ts';
 import { openModel } from '../../runtime/runtime.ts';
 import '../style.css';
@@ -31,7 +32,7 @@ async function open() {
   const bytes = Uint8Array.from(atob(textOf('model').trim()), (letter) => letter.charCodeAt(0));
   // One thread: a page from a disk may not have more.
   const kernels = await fetchKernels({ threads: 1 }, true, (file) => modules[file]!());
-  return openModel(bytes, about.title, { kernels, readImage });
+  return openModel(decodeModel(bytes, about.title), { kernels, readImage });
 }
 
 function Exported() {

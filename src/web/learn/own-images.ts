@@ -2,26 +2,35 @@
 import { stream } from '../../core/random.ts';
 import { allocateImageSet, selectImages } from '../../data/image-set.ts';
 import { resizeToCover } from '../../data/images/resize.ts';
-import { splitByClass } from '../../data/split.ts';
+import { type Split, splitByClass } from '../../data/split.ts';
 import { rgbOf } from '../../runtime/image-input.ts';
 import type { LearnImages } from './messages.ts';
+
+/** An image, its class, and its split where the folder has a train/ and a test/. */
+export interface OwnFile {
+  readonly file: File;
+  readonly label: number;
+  readonly isTest: boolean | undefined;
+}
 
 /** What a folder holds, before anything is decoded. */
 export interface OwnFolder {
   readonly name: string;
   readonly classes: readonly string[];
-  readonly files: readonly { readonly file: File; readonly label: number }[];
+  readonly files: readonly OwnFile[];
 }
 
 /**
- * One class for each folder below the chosen one. Throws an Error that says what is missing.
+ * One class for each folder below the chosen one, or below train/ and test/ in it. Throws an Error that says what is missing.
  */
 export function readFolder(files: readonly File[]): OwnFolder {
   const images = files.flatMap((file) => {
     const parts = file.webkitRelativePath.split('/');
     const isImage =
       /\.(png|jpe?g|webp|gif|bmp|avif)$/i.test(file.name) && !file.name.startsWith('.');
-    return isImage && parts.length >= 3 ? [{ file, folder: parts[0]!, name: parts.at(-2)! }] : [];
+    return isImage && parts.length >= 3
+      ? [{ file, folder: parts[0]!, name: parts.at(-2)!, split: parts[1] }]
+      : [];
   });
   const classes = [...new Set(images.map(({ name }) => name))].sort();
   if (classes.length < 2) {
@@ -29,7 +38,11 @@ export function readFolder(files: readonly File[]): OwnFolder {
       `folder: must hold a folder of images for each of at least 2 classes, got ${classes.length}; for example photos/cat/1.jpg and photos/dog/1.jpg`,
     );
   }
-  const labelled = images.map(({ file, name }) => ({ file, label: classes.indexOf(name) }));
+  const splits = new Set(images.map(({ split }) => split));
+  const isSplit = splits.size === 2 && splits.has('train') && splits.has('test');
+  const labelled = images.map(({ file, name, split }) => {
+    return { file, label: classes.indexOf(name), isTest: isSplit ? split === 'test' : undefined };
+  });
   return { name: images[0]!.folder, classes, files: labelled };
 }
 
@@ -60,7 +73,10 @@ export async function decodeFolder(
   }
   onProgress(files.length);
   const good = selectImages(name, all, Uint32Array.from(kept));
-  const split = splitByClass(good.labels, 1 / 5, stream(0, 'folder/test'));
+  const split = splitOf(
+    kept.map((i) => files[i]!),
+    good.labels,
+  );
   const images = {
     name,
     classes,
@@ -73,6 +89,18 @@ export async function decodeFolder(
     );
   }
   return { images, skipped };
+}
+
+/** The folder's own split, or a fifth of each class held out. */
+function splitOf(files: readonly OwnFile[], labels: Uint16Array): Split {
+  if (files.some(({ isTest }) => isTest === undefined)) {
+    return splitByClass(labels, 1 / 5, stream(0, 'folder/test'));
+  }
+  const indices = Uint32Array.from(files, (_, i) => i);
+  return {
+    kept: indices.filter((i) => !files[i]!.isTest),
+    held: indices.filter((i) => files[i]!.isTest),
+  };
 }
 
 async function decodeFile(file: File, side: number): Promise<Uint8Array | undefined> {

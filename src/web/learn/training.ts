@@ -36,7 +36,11 @@ export function createTraining(name: () => string) {
     setWorker(undefined);
     setState({ ...change, isBusy: false });
   };
-  onCleanup(() => worker()?.terminate());
+  let isGivenUp = false;
+  onCleanup(() => {
+    isGivenUp = true;
+    worker()?.terminate();
+  });
   const hear = ({ data: message }: MessageEvent<FromWorker>) => {
     if (message.kind === 'begin') setState({ begun: message });
     else if (message.kind === 'step') setState({ step: message });
@@ -53,8 +57,10 @@ export function createTraining(name: () => string) {
     /** Trains on what `read` gives: pixels, or the bytes of the digits. */
     async start(settings: LearnSettings, read: () => Promise<LearnImages | ArrayBuffer>) {
       setState({ ...nothing, isBusy: true });
+      isGivenUp = false;
       try {
         const images = await read();
+        if (isGivenUp) return setState({ isBusy: false });
         // In one expression, or the bundler does not see it.
         const started = new Worker(new URL('./learn-worker.ts', import.meta.url), {
           type: 'module',
@@ -68,7 +74,11 @@ export function createTraining(name: () => string) {
         end({ problem: error });
       }
     },
-    stop: () => worker()?.postMessage({ kind: 'stop' } satisfies ToWorker),
+    /** While images are still read there is nothing to keep. */
+    stop() {
+      isGivenUp = true;
+      worker()?.postMessage({ kind: 'stop' } satisfies ToWorker);
+    },
     complain: (problem: unknown) => setState({ problem }),
   };
 }

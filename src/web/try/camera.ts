@@ -16,7 +16,13 @@ export async function startCamera(
   video.muted = true;
   video.playsInline = true;
   video.srcObject = stream;
-  await video.play();
+  const stopTracks = () => {
+    for (const track of stream.getTracks()) track.stop();
+  };
+  await video.play().catch((error: unknown) => {
+    stopTracks();
+    throw error;
+  });
   let isOn = true;
   const next = async () => {
     if (!isOn) return;
@@ -28,7 +34,7 @@ export async function startCamera(
     video,
     stop() {
       isOn = false;
-      for (const track of stream.getTracks()) track.stop();
+      stopTracks();
     },
   };
 }

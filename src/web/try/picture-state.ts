@@ -28,7 +28,13 @@ export function createPictures(model: Accessor<PageNetwork | undefined>) {
     camera()?.stop();
     setCamera(undefined);
   };
-  onCleanup(stopCamera);
+  let isLeft = false;
+  let isOpening = false;
+  onCleanup(() => {
+    isLeft = true;
+    stopCamera();
+    still()?.close();
+  });
   const again = async () => {
     const shown = still();
     setAnswer(undefined);
@@ -52,6 +58,7 @@ export function createPictures(model: Accessor<PageNetwork | undefined>) {
         const bitmap = await createImageBitmap(file).catch(() => {
           throw new Error(`${file.name}: must be an image that this browser can decode`);
         });
+        still()?.close();
         setStill(bitmap);
         await classify(bitmap);
       } catch (error) {
@@ -61,11 +68,17 @@ export function createPictures(model: Accessor<PageNetwork | undefined>) {
     async toggleCamera() {
       setProblem(undefined);
       if (camera()) return stopCamera();
+      if (isOpening) return;
+      isOpening = true;
       try {
-        setCamera(await startCamera(classify));
+        const opened = await startCamera(classify);
+        // The browser may have asked for leave until the view was left.
+        if (isLeft) opened.stop();
+        else setCamera(opened);
       } catch (error) {
         setProblem(error);
       }
+      isOpening = false;
     },
   };
 }

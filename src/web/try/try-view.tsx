@@ -38,13 +38,19 @@ export default function TryView() {
   ]);
   const [chosen, setChosen] = createSignal<string>();
   const offer = createMemo(() => all().find(({ key }) => key === chosen()) ?? all()[0]);
+  let isLeft = false;
   const [model] = createResource<Model, Offer>(offer, async (one, { value: before }) => {
     const loaded = await load(one.source());
     before?.dispose();
+    // The view may have been left, or another chosen, while it loaded.
+    if (isLeft || offer() !== one) loaded.dispose();
     return loaded;
   });
   const ready = () => (model.error ? undefined : model.latest);
-  onCleanup(() => ready()?.dispose());
+  onCleanup(() => {
+    isLeft = true;
+    ready()?.dispose();
+  });
   const takeNetwork = (file: File) => {
     setOwnFiles([file, ...ownFiles().filter(({ name }) => name !== file.name)]);
     setChosen(`file/${file.name}`);
