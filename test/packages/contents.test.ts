@@ -1,6 +1,14 @@
 /** What is in igcnet's package, and nothing else; whether package managers and bundlers will understand it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,4 +101,19 @@ it('says in one line why igc build-native fails', () => {
   expect(stderr).toMatch(
     /^building the native kernels \(about half a minute\) …\nbuild-native: the addon must build and load, got node-gyp failed \(.*[Pp]ython.*\); igc doctor says which tools are missing; without native kernels wasm ones run\n$/,
   );
+});
+
+it('is not made in the place of somebody’s folder', () => {
+  const mine = path.join(to, 'other', 'igcnet');
+  mkdirSync(mine, { recursive: true });
+  writeFileSync(path.join(mine, 'letter.txt'), 'mine');
+  const line = ['scripts/pack.mjs', '--to', path.dirname(mine), 'igcnet'];
+  const { status, stderr } = spawnSync(process.execPath, line, { cwd: root, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({
+    status: 2,
+    stderr: `pack: must be free or a package made before, got ${mine}\n`,
+  });
+  const site = ['scripts/build-site.mjs', '--to', path.dirname(mine)];
+  expect(spawnSync(process.execPath, site, { cwd: root }).status).toBe(2);
+  expect(readFileSync(path.join(mine, 'letter.txt'), 'utf8')).toBe('mine');
 });
