@@ -49,6 +49,7 @@ export function integersField(field: number, values: readonly number[]): Uint8Ar
   );
 }
 
+/** The pieces as one array. */
 export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;

@@ -17,6 +17,7 @@ export type Tensors = ReadonlyMap<string, StoredTensor>;
 
 /** Tensors in full. */
 export type WholeTensors = ReadonlyMap<string, WholeTensor>;
+/** A tensor in full. */
 export interface WholeTensor extends StoredTensor {
   readonly data: Float32Array | Float64Array;
 }

@@ -15,6 +15,7 @@ import {
 } from './wasm-variants.ts';
 import { type WasmThread, webAssembly } from './web-assembly.ts';
 
+/** Which kernels, on how many threads, and where their files lie. */
 export interface BrowserWasmOptions {
   /** Default: the best that this engine runs. */
   readonly variant?: WasmVariant | undefined;

@@ -3,6 +3,7 @@ import { IgcError } from '../core/errors.ts';
 import type { Executor } from '../kernels/contract.ts';
 import { type Model, planModel } from './model.ts';
 
+/** A network in memory for images in memory. */
 export interface Classifier {
   /**
    * The logits [count][classes] of planar C×H×W bytes, one image behind the other; `table` is their

@@ -36,6 +36,7 @@ export interface ModelFile {
 /** How a file spells the names of tensors: our paths, or torch's (formats/exported-names.ts). */
 export type TensorNames = 'igcnet' | 'torch';
 
+/** How a model is written. */
 export interface EncodeOptions {
   /** Default `igcnet`. */
   readonly names?: TensorNames;
@@ -144,6 +145,7 @@ function allSlices(model: Pick<Model, 'layout'>): readonly NamedSlice[] {
   return [...parameterSlices(model), ...stateSlices(model)];
 }
 
+/** Pieces of an array as tensors by their paths; views. */
 export function namedTensors(
   values: RealArray,
   slices: readonly NamedSlice[],
@@ -154,6 +156,7 @@ export function namedTensors(
   ]);
 }
 
+/** Throws a data error that names the first tensor which is missing, of another shape, or not of the network. */
 export function checkTensors(
   file: string,
   spec: NetSpec,
@@ -177,6 +180,7 @@ function firstDifference(slices: readonly NamedSlice[], tensors: WholeTensors): 
   return surplus === undefined ? undefined : `the unknown tensor ${surplus}`;
 }
 
+/** Sets pieces of an array from the tensors of their paths, which are there. */
 export function copySlices(
   values: RealArray,
   slices: readonly NamedSlice[],

@@ -11,6 +11,7 @@ import type { Parameter, Plan } from '../plan/plan.ts';
 import type { Graph } from '../spec/graph.ts';
 import { buildGraph, type NetSpec } from '../spec/network.ts';
 
+/** A network with its numbers, for one kernel set. */
 export interface Model extends ModelArrays {
   readonly spec: NetSpec;
   readonly graph: Graph;

@@ -15,6 +15,7 @@ export interface PixelImage {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
+/** Whether something has the form of pixels in memory; that they fit is `rgbOf`’s to say. */
 export function isPixelImage(image: unknown): image is PixelImage {
   if (typeof image !== 'object' || image === null) return false;
   const { data, width, height } = image as Partial<Record<keyof PixelImage, unknown>>;

@@ -261,6 +261,7 @@ export interface OpenedModel {
   readonly classifier: Classifier;
 }
 
+/** The network at a run, folder or file in the kernels’ memory. Throws as `loadModel` does. */
 export function openModel(folder: string, options: LoadOptions): OpenedModel {
   const { which = 'last', kernels: name = 'auto', threads = 0, weights = 'float32' } = options;
   const { network: file, place: checkpoint } = readNetwork(folder, which);
@@ -307,6 +308,7 @@ export function configOf(folder: string, dataset: string, dataDir: string | unde
   return parseConfig({ ...config, data: { ...config.data, dir: dataDir } });
 }
 
+/** A split of the data. Throws a usage error with those that there are. */
 export function splitOf(dataset: Dataset, split: SplitName): AnyImageSet {
   const set = dataset[split];
   if (set) return set;
@@ -319,6 +321,7 @@ export function splitOf(dataset: Dataset, split: SplitName): AnyImageSet {
   });
 }
 
+/** Throws a data error when a network takes other images than the set has, or knows other classes. */
 export function checkFits(
   checkpoint: string,
   card: ModelCard,

@@ -7,6 +7,7 @@ import { decodeOnnxModel } from '../model/onnx-model.ts';
 import { type CheckpointName, checkpointFiles, resolveCheckpoint } from './checkpoint.ts';
 import { readBytes, readModelFile } from './read-model.ts';
 
+/** A network, and where it was found. */
 export interface FoundNetwork {
   readonly network: ModelFile;
   /** The checkpoint's or exported folder, or the file that was given; absolute. */

@@ -31,6 +31,7 @@ export interface Tally {
   readonly confusion: number[][];
 }
 
+/** Nothing counted yet. */
 export function newTally(classes: number): Tally {
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   return { loss: 0, inTopK: 0, confusion };

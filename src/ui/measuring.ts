@@ -18,6 +18,7 @@ interface Going {
   waiting: number;
 }
 
+/** Nothing is measured until somebody asks. */
 export function makeMeasuring(): Measuring {
   const going = new Map<string, Going>();
   let last: Promise<unknown> = Promise.resolve();

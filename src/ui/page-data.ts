@@ -120,6 +120,7 @@ export function runIdOf(root: string, { folder }: RunRecord): string {
   return path.relative(path.resolve(root), path.resolve(folder)).split(path.sep).join('/') || '.';
 }
 
+/** What the list of runs shows of one. */
 export function pageRun(root: string, record: RunRecord): PageRun {
   const { config, status, epochs, rows, summary, failure, folder } = record;
   const evaluated = rows.filter(({ testAccuracy }) => testAccuracy !== undefined);
@@ -161,6 +162,7 @@ function hasNetwork(folder: string): boolean {
   }
 }
 
+/** A run’s rows of metrics as the page draws them. */
 export function pageRows({ rows }: RunRecord): readonly PageRow[] {
   return rows.map((row) => ({
     epoch: row.epoch,
@@ -174,6 +176,7 @@ export function pageRows({ rows }: RunRecord): readonly PageRow[] {
   }));
 }
 
+/** A run with its rows, its configuration, and the confusion matrix that `igc eval` left. */
 export function pageRunDetail(root: string, record: RunRecord): PageRunDetail {
   const { test } = record.evaluations;
   return {

@@ -10,6 +10,7 @@ import { type PageEvent, pageRecords, pageRows, pageRun, runIdOf } from './page-
 /** Told of each event until it unsubscribes. */
 export type Listener = (event: PageEvent) => void;
 
+/** Tells those who listen what changes. */
 export interface RunFeed {
   /** Begins with the list of runs; returns what ends it. */
   subscribe(listener: Listener): () => void;
@@ -20,6 +21,7 @@ export interface RunFeed {
 
 const everyMs = 1000;
 
+/** Watches the folder `root`, which need not exist, while somebody listens. */
 export function makeRunFeed(root: string): RunFeed {
   const listeners = new Set<Listener>();
   let timer: NodeJS.Timeout | undefined;

@@ -29,6 +29,7 @@ const requestSchema = v.strictObject({
   name: v.nullable(text),
 });
 
+/** Starts runs into the folder `root`, and tells `feed` of their steps. */
 export function makeStarter(root: string, feed: RunFeed): Starter {
   let stopping: AbortController | undefined;
   let running: Promise<void> | undefined;

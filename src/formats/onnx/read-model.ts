@@ -7,6 +7,7 @@ import { concatenate, type ReadField, readFields, readPackedIntegers } from '../
 import type { StoredTensor, TensorData } from '../safetensors.ts';
 import { onnxTypes } from './model.ts';
 
+/** What is read of an ONNX file. */
 export interface ReadOnnx {
   /** The file's `metadata_props`. */
   readonly metadata: ReadonlyMap<string, string>;
