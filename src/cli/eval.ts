@@ -34,8 +34,10 @@ interface EvalFlags {
 export function evalCommand(program: Command): void {
   const command = program
     .command('eval')
-    .description('measure a trained network; writes eval-<split>-<which>/ in its run folder')
-    .argument('<run>', 'run folder')
+    .description(
+      'measure a trained network; writes eval-<split>-<which>/ in its folder, or beside its file',
+    )
+    .argument('<run>', 'run or model folder, or an exported file')
     .addOption(sharedOptions.checkpoint())
     .addOption(
       new Option('--split <name>', 'which images')

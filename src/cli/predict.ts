@@ -30,7 +30,7 @@ export function predictCommand(program: Command): void {
   const command = program
     .command('predict')
     .description('classify image files (PNG, JPEG; more with sharp installed)')
-    .argument('<run>', 'run folder')
+    .argument('<run>', 'run or model folder, or an exported file')
     .argument('<files...>', 'image files')
     .addOption(sharedOptions.checkpoint())
     .option('--top <n>', 'how many classes to print', '5')

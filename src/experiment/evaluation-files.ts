@@ -1,5 +1,5 @@
 /** An evaluation of a run as files: evaluation.json, and the confusion matrix as CSV, JSON and SVG. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as v from 'valibot';
 import { makeFolder, replaceFile } from '../core/durable-files.ts';
@@ -29,7 +29,7 @@ const storedSchema = v.pipe(
 /** The parts of evaluation.json that reports use; accuracies in percent. */
 export type StoredEvaluation = v.InferOutput<typeof storedSchema>;
 
-/** Where `igc eval` puts an evaluation of a run's last epoch. */
+/** Where `igc eval` puts an evaluation: in the folder of the run or network, or beside a file. */
 export function evaluationFolder(
   run: string,
   split: string,
@@ -37,7 +37,9 @@ export function evaluationFolder(
   weights: WeightStorage = 'float32',
 ): string {
   const rounded = weights === 'float32' ? '' : `-${weights}`;
-  return path.join(run, `eval-${split}-${which}${rounded}`);
+  const name = `eval-${split}-${which}${rounded}`;
+  const isFile = statSync(run, { throwIfNoEntry: false })?.isFile() ?? false;
+  return isFile ? `${run.replace(/\.\w+$/, '')}-${name}` : path.join(run, name);
 }
 
 /** Writes an evaluation into a folder, which is made. Throws a failure that says why it could not. */
