@@ -67,12 +67,17 @@ export type ReadField =
   | { readonly field: number; readonly kind: 'fixed32' | 'fixed64'; readonly value: Uint8Array };
 
 /**
- * The fields of a message, in the order of its bytes, which texts and inner messages share.
+ * The fields of a message that are `wanted`, by number, in the order of its bytes, which texts and inner messages share.
  *
- * Throws an Error that says what is wrong when the bytes are no message.
+ * Throws an Error that says what is wrong when the bytes are no message, or one of more fields than any file has.
  */
-export function readFields(bytes: Uint8Array): readonly ReadField[] {
+export function readFields(bytes: Uint8Array, wanted: readonly number[]): readonly ReadField[] {
   const fields: ReadField[] = [];
+  const keep = (field: ReadField) => {
+    if (!wanted.includes(field.field)) return;
+    if (fields.length === mostFields) throw new Error(`more than ${mostFields} fields`);
+    fields.push(field);
+  };
   let at = 0;
   const take = (length: number) => {
     if (length > bytes.length - at) throw new Error('a field is cut off');
@@ -87,15 +92,18 @@ export function readFields(bytes: Uint8Array): readonly ReadField[] {
   while (at < bytes.length) {
     const key = Number(number());
     const [field, wire] = [Math.floor(key / 8), key % 8];
-    if (wire === wireTypes.varint) fields.push({ field, kind: 'varint', value: number() });
+    if (wire === wireTypes.varint) keep({ field, kind: 'varint', value: number() });
     else if (wire === wireTypes.bytes) {
-      fields.push({ field, kind: 'bytes', value: take(Number(number())) });
-    } else if (wire === wireTypes.fixed32) fields.push({ field, kind: 'fixed32', value: take(4) });
-    else if (wire === wireTypes.fixed64) fields.push({ field, kind: 'fixed64', value: take(8) });
+      keep({ field, kind: 'bytes', value: take(Number(number())) });
+    } else if (wire === wireTypes.fixed32) keep({ field, kind: 'fixed32', value: take(4) });
+    else if (wire === wireTypes.fixed64) keep({ field, kind: 'fixed64', value: take(8) });
     else throw new Error(`a field of the unknown kind ${wire}`);
   }
   return fields;
 }
+
+/** So that a hostile file cannot take a hundred times its size. */
+const mostFields = 100_000;
 
 /** Numbers written one after the other. */
 export function readPackedIntegers(bytes: Uint8Array): readonly number[] {

@@ -22,13 +22,13 @@ export interface ReadOnnx {
  */
 export function decodeOnnx(bytes: Uint8Array, file: string): ReadOnnx {
   try {
-    const model = readFields(bytes);
-    const graph = messages(model, 7)[0];
+    const model = readFields(bytes, [7, 14]);
+    const graph = messages(model, 7, [5])[0];
     if (!graph) throw new Error('there is no graph');
-    const metadata = messages(model, 14).map(
+    const metadata = messages(model, 14, [1, 2]).map(
       (entry) => [textAt(entry, 1), textAt(entry, 2)] as const,
     );
-    const tensors = messages(graph, 5).flatMap((tensor) => readTensor(tensor));
+    const tensors = messages(graph, 5, [1, 2, 4, 8, 9, 13]).flatMap((tensor) => readTensor(tensor));
     return { metadata: new Map(metadata), tensors: new Map(tensors) };
   } catch (cause) {
     const got = `"${cause instanceof Error ? cause.message : cause}"`;
@@ -36,9 +36,13 @@ export function decodeOnnx(bytes: Uint8Array, file: string): ReadOnnx {
   }
 }
 
-/** The messages that a repeated field holds. */
-function messages(fields: readonly ReadField[], number: number): (readonly ReadField[])[] {
-  return bytesAt(fields, number).map(readFields);
+/** The messages that a repeated field holds, each with its `wanted` fields. */
+function messages(
+  fields: readonly ReadField[],
+  number: number,
+  wanted: readonly number[],
+): (readonly ReadField[])[] {
+  return bytesAt(fields, number).map((bytes) => readFields(bytes, wanted));
 }
 
 function bytesAt(fields: readonly ReadField[], number: number): readonly Uint8Array[] {
