@@ -121,6 +121,7 @@ export { nativeKernelSets } from './kernels/native.ts';
 export { referenceKernels } from './kernels/reference.ts';
 export { type GraphWithWeights, runGraph } from './kernels/run-graph.ts';
 export { wasmKernelSets } from './kernels/wasm.ts';
+export type { ClassProbability } from './model/classifier.ts';
 export type { Preprocessing } from './model/model-card.ts';
 // Plans
 export {
@@ -217,7 +218,6 @@ export {
   type RangeTest,
 } from './train/find-learning-rate.ts';
 export {
-  type ClassProbability,
   type EvaluateOptions,
   evaluateRun,
   type FilePrediction,

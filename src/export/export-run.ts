@@ -9,8 +9,8 @@ import { IgcError, suggestName, usageError } from '../core/errors.ts';
 import { exportOnnx } from '../formats/onnx/export-network.ts';
 import { type WeightStorage, weightStorages } from '../formats/weight-storage.ts';
 import { referenceKernels } from '../kernels/reference.ts';
-import { namedValues } from '../model/model.ts';
-import { cardMetadata } from '../model/model-card.ts';
+import { type Model, namedValues } from '../model/model.ts';
+import { cardMetadata, type ModelCard } from '../model/model-card.ts';
 import { encodeModel, type ModelFile, modelFromFile } from '../model/model-file.ts';
 import { type EvaluateOptions, evaluateRun, type RunEvaluation } from '../train/load.ts';
 import { findRun, readNetwork } from '../train/read-network.ts';
@@ -176,7 +176,7 @@ async function contentsOf(
     case 'safetensors':
       return [{ name: '', bytes: encodeModel(model, card, { names: 'torch', weights }) }];
     case 'onnx':
-      return [{ name: '', bytes: onnxBytes(request, network) }];
+      return [{ name: '', bytes: onnxBytes(request, model, card) }];
     case 'hf':
       return huggingFaceFiles({ model, card, weights, measured, run: runOf(request) });
     case 'web': {
@@ -186,13 +186,12 @@ async function contentsOf(
   }
 }
 
-function onnxBytes(request: ExportRequest, network: ModelFile): Uint8Array {
+function onnxBytes(request: ExportRequest, model: Model, card: ModelCard): Uint8Array {
   const { weights = 'float32', permutations = 'gather', batch = 'any' } = request;
-  const model = modelFromFile(network, referenceKernels('float32'), { inference: true });
   const { spec, graph } = model;
   return exportOnnx(
     { name: spec.name, graph, epsilon: spec.batchNorm.epsilon, values: namedValues(model) },
-    { weights, permutations, batch, metadata: cardMetadata(network.card) },
+    { weights, permutations, batch, metadata: cardMetadata(card) },
   );
 }
 

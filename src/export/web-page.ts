@@ -17,11 +17,11 @@ export function webPageFiles(exported: Exported): readonly FileContent[] {
     throw internalError(`${template} is missing; run "npm run build:page"`);
   const { model, card, weights } = exported;
   const bytes = encodeModel(model, card, { names: 'torch', weights });
-  const { title } = about(exported);
+  const text = about(exported);
   const values: Readonly<Record<string, string>> = {
-    IGCNET_TITLE: escapeHtml(title),
+    IGCNET_TITLE: escapeHtml(text.title),
     // In a script element only the end of one matters.
-    IGCNET_ABOUT: JSON.stringify(about(exported)).replaceAll('<', '\\u003c'),
+    IGCNET_ABOUT: JSON.stringify(text).replaceAll('<', '\\u003c'),
     IGCNET_MODEL: Buffer.from(bytes).toString('base64'),
   };
   const page = readFileSync(template, 'utf8').replace(

@@ -15,6 +15,13 @@ export interface Classifier {
   dispose(): void;
 }
 
+/** A class and how likely it is. */
+export interface ClassProbability {
+  readonly name: string;
+  /** 0…1 */
+  readonly probability: number;
+}
+
 /** Fewer where they would take more numbers than this. */
 const largestBatch = 64;
 const mostNumbers = 2 ** 26;
@@ -58,9 +65,7 @@ export function makeClassifier(model: Model): Classifier {
   return {
     logits,
     classify(images, table) {
-      const all = logits(images, table);
-      const rows = Array.from({ length: all.length / spec.classes }, (_, i) => i * spec.classes);
-      return rows.map((at) => softmax(all.subarray(at, at + spec.classes)));
+      return softmaxRows(logits(images, table), spec.classes);
     },
     dispose() {
       for (const executor of executors.values()) executor.dispose();
@@ -88,6 +93,22 @@ function normalise(
     const row = (map % channels) * 256;
     for (let i = from; i < from + area; i++) out[i] = table[row + pixels[i]!]!;
   }
+}
+
+/** The softmax of each image's logits [count][classes], one array an image. */
+export function softmaxRows(logits: Float32Array, classes: number): Float32Array[] {
+  const starts = Array.from({ length: logits.length / classes }, (_, i) => i * classes);
+  return starts.map((at) => softmax(logits.subarray(at, at + classes)));
+}
+
+/** Every class with its probability, likeliest first; of equal ones the lower label first. */
+export function rankClasses(
+  classes: readonly string[],
+  probabilities: ArrayLike<number>,
+): ClassProbability[] {
+  return classes
+    .map((name, i) => ({ name, probability: probabilities[i]! }))
+    .sort((a, b) => b.probability - a.probability);
 }
 
 /** exp(x_k − max) / Σ exp(x_j − max) */

@@ -16,9 +16,10 @@ import { fetchBytes } from './fetch-bytes.ts';
 import { openModel, type RuntimeModel } from './runtime.ts';
 
 export { type ErrorKind, IgcError } from '../core/errors.ts';
+export type { ClassProbability } from '../model/classifier.ts';
 export type { Drawable, ImageInput } from './browser-image.ts';
 export type { PixelImage } from './image-input.ts';
-export type { Classification, ClassProbability } from './runtime.ts';
+export type { Classification } from './runtime.ts';
 
 /** A model.safetensors: its URL or its bytes. */
 export type ModelSource = string | URL | Uint8Array | ArrayBuffer | Blob;

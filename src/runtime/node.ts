@@ -18,9 +18,10 @@ import { type ModelSource, pathOf, readModel, webUrl } from './model-source.ts';
 import { openModel, type RuntimeModel } from './runtime.ts';
 
 export { type ErrorKind, IgcError } from '../core/errors.ts';
+export type { ClassProbability } from '../model/classifier.ts';
 export type { PixelImage } from './image-input.ts';
 export type { ModelSource } from './model-source.ts';
-export type { Classification, ClassProbability } from './runtime.ts';
+export type { Classification } from './runtime.ts';
 
 /** A picture: the path or URL of an image file, its bytes, or pixels. */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | PixelImage;

@@ -7,17 +7,15 @@ import { normalisationTable } from '../data/batches/augment.ts';
 import { type ImageShape, resizeToCover } from '../data/images/resize.ts';
 import type { RgbImage } from '../data/images/rgb-image.ts';
 import type { KernelSet } from '../kernels/contract.ts';
-import { makeClassifier, softmax } from '../model/classifier.ts';
+import {
+  type ClassProbability,
+  makeClassifier,
+  rankClasses,
+  softmax,
+} from '../model/classifier.ts';
 import type { Preprocessing } from '../model/model-card.ts';
 import { type ModelFile, modelFromFile } from '../model/model-file.ts';
 import type { NetSpec } from '../spec/network.ts';
-
-/** A class and how likely it is. */
-export interface ClassProbability {
-  readonly name: string;
-  /** 0…1 */
-  readonly probability: number;
-}
 
 /** What a network says of one picture. */
 export interface Classification {
@@ -99,10 +97,7 @@ export function openModel<Image>(
 
 function classification(classes: readonly string[], logits: Float32Array): Classification {
   const probabilities = softmax(logits);
-  const top = classes
-    .map((name, i) => ({ name, probability: probabilities[i]! }))
-    .sort((a, b) => b.probability - a.probability);
-  return { top, probabilities, logits };
+  return { top: rankClasses(classes, probabilities), probabilities, logits };
 }
 
 /** Throws a usage error for a network that takes no pictures; `name` names it. */

@@ -1,4 +1,5 @@
 /** POST /classify: from a request to its answer, by way of the threads that decode and compute. */
+import { rankClasses } from '../model/classifier.ts';
 import { type Batcher, makeBatcher } from './batcher.ts';
 import { type BodyBudget, readBody } from './body.ts';
 import { readBodyKind, readImages, readTop, type SentImages } from './classify-request.ts';
@@ -73,7 +74,7 @@ export function makeClassifyService(parts: ClassifyParts): ClassifyService {
       const sent = readImages(bytes, kind, { ...settings, hasWebp });
       const all = await probabilitiesOf(sent, signal);
       const { classes } = network.facts;
-      const results = all.map((row) => ({ predictions: likeliest(classes, row, top) }));
+      const results = all.map((row) => ({ predictions: rankClasses(classes, row).slice(0, top) }));
       const timeMs = Math.round(1000 * (performance.now() - beganMs)) / 1000;
       return jsonReply(200, sent.isList ? { results, timeMs } : { ...results[0], timeMs });
     } finally {
@@ -103,11 +104,4 @@ async function computeBatch(network: Network, metrics: Metrics, items: readonly 
   metrics.countBatch(items.length);
   const classes = all.length / items.length;
   return items.map((_, i) => all.subarray(i * classes, (i + 1) * classes));
-}
-
-function likeliest(classes: readonly string[], probabilities: Float32Array, top: number) {
-  return classes
-    .map((name, i) => ({ name, probability: probabilities[i]! }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, top);
 }

@@ -9,7 +9,12 @@ import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import type { WeightStorage } from '../formats/weight-storage.ts';
 import { chooseKernels } from '../kernels/choose.ts';
-import { type Classifier, makeClassifier } from '../model/classifier.ts';
+import {
+  type Classifier,
+  type ClassProbability,
+  makeClassifier,
+  rankClasses,
+} from '../model/classifier.ts';
 import type { Model } from '../model/model.ts';
 import type { ModelCard, Preprocessing } from '../model/model-card.ts';
 import {
@@ -204,13 +209,6 @@ export interface FilePrediction {
   readonly error?: string;
 }
 
-/** A class and how likely it is. */
-export interface ClassProbability {
-  readonly name: string;
-  /** 0…1 */
-  readonly probability: number;
-}
-
 /**
  * Classifies image files (PNG, JPEG; more with sharp) with a run's network, in the order given. Each is resized to
  * cover the network's input and cropped at its centre, as training images are.
@@ -238,7 +236,7 @@ export async function predictFiles(
       try {
         const image = await decodeImageFile(file, spec.input, { share: preprocessing.cropShare });
         const [probabilities] = classifier.classify(image, table);
-        predictions.push({ file, top: likeliestClasses(classes, probabilities!, top) });
+        predictions.push({ file, top: rankClasses(classes, probabilities!).slice(0, top) });
       } catch (error) {
         if (!skipBad || !(error instanceof Error)) throw error;
         predictions.push({ file, top: [], error: error.message });
@@ -349,15 +347,4 @@ async function hasChanged(dataset: Dataset, config: RunConfig, card: ModelCard):
   const { mean, std } = config.data.statistics ?? (await measureStatistics(dataset.train));
   const { preprocessing } = card;
   return JSON.stringify([mean, std]) !== JSON.stringify([preprocessing.mean, preprocessing.std]);
-}
-
-function likeliestClasses(
-  classes: readonly string[],
-  probabilities: Float32Array,
-  top: number,
-): ClassProbability[] {
-  return classes
-    .map((name, i) => ({ name, probability: probabilities[i]! }))
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, top);
 }

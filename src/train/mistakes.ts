@@ -5,10 +5,10 @@ import type { AnyImageSet, SplitName } from '../data/dataset.ts';
 import { imagePixels } from '../data/image-set.ts';
 import { centrePixels } from '../data/images/encoded-images.ts';
 import { openDataset } from '../data/open-dataset.ts';
-import { softmax } from '../model/classifier.ts';
+import { softmaxRows } from '../model/classifier.ts';
 import { datasetRequest } from './config.ts';
 import { checkFits, configOf, type LoadOptions, openModel, splitOf } from './load.ts';
-import { addBatch, type Evaluation, newTally, summarize } from './tally.ts';
+import { addBatch, addLosses, type Evaluation, newTally, summarize } from './tally.ts';
 
 /** An image that was taken for something else. */
 export interface Mistake {
@@ -61,14 +61,16 @@ export async function findMistakes(
     const table = normalisationTable(set.maxValue, card.preprocessing);
     const { classes } = card;
     const tally = newTally(classes.length);
+    const k = Math.min(5, classes.length);
     const found: Omit<Mistake, 'tile'>[] = [];
     for (let first = 0; first < set.count; first += batchSize) {
       const labels = Int32Array.from(set.labels.subarray(first, first + batchSize));
       const logits = classifier.logits(await pixelsOf(set, first, labels.length), table);
-      addBatch(tally, logits, labels, labels.length, Math.min(5, classes.length));
-      for (const [i, truth] of labels.entries()) {
-        const row = softmax(logits.slice(i * classes.length, (i + 1) * classes.length));
-        tally.loss -= Math.log(row[truth]!);
+      const rows = softmaxRows(logits, classes.length);
+      addBatch(tally, logits, labels, labels.length, k);
+      addLosses(tally, rows, labels);
+      for (const [i, row] of rows.entries()) {
+        const truth = labels[i]!;
         const predicted = row.indexOf(Math.max(...row));
         if (predicted === truth || predicted < 0) continue;
         const [probability, truthProbability] = [row[predicted]!, row[truth]!];
@@ -80,7 +82,6 @@ export async function findMistakes(
     for (const mistake of found.slice(0, count)) {
       mistakes.push({ ...mistake, tile: await tileOf(set, mistake.index) });
     }
-    const k = Math.min(5, classes.length);
     const evaluation = summarize(tally, classes, set.count, k);
     return { evaluation, classes, epoch: card.epoch, mistakes };
   } finally {

@@ -53,6 +53,15 @@ export function addBatch(
   }
 }
 
+/** Adds what a batch's images lose: −log of the probability that each one's row gives its own class. */
+export function addLosses(
+  tally: Tally,
+  rows: readonly ArrayLike<number>[],
+  labels: Int32Array,
+): void {
+  for (const [i, row] of rows.entries()) tally.loss -= Math.log(row[labels[i]!]!);
+}
+
 /** The class of the largest of `classes` logits from `at`; the lowest of equal ones. */
 export function likeliest(logits: ArrayLike<number>, at: number, classes: number): number {
   let best = 0;

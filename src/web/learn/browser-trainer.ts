@@ -14,7 +14,7 @@ import { channelStatistics } from '../../data/channel-statistics.ts';
 import type { ChannelStatistics, ImageSet } from '../../data/dataset.ts';
 import { imagePixels } from '../../data/image-set.ts';
 import type { Executor, KernelSet } from '../../kernels/contract.ts';
-import { makeClassifier, softmax } from '../../model/classifier.ts';
+import { makeClassifier, softmaxRows } from '../../model/classifier.ts';
 import { initializeModel, type Model, makeModel, planModel } from '../../model/model.ts';
 import { encodeModel } from '../../model/model-file.ts';
 import { namedNetwork } from '../../spec/named-networks.ts';
@@ -25,6 +25,7 @@ import { recipes } from '../../train/recipes.ts';
 import { learningRateAt, oldWeightAt } from '../../train/schedule.ts';
 import {
   addBatch,
+  addLosses,
   countCorrect,
   type Evaluation,
   newTally,
@@ -207,10 +208,7 @@ function evaluate({ model, images, statistics }: Learning): Evaluation {
       const labels = Int32Array.from(test.labels.subarray(first, first + evaluatedAtOnce));
       const logits = classifier.logits(pixelsOf(test, first, labels.length), table);
       addBatch(tally, logits, labels, labels.length, k);
-      for (const [i, truth] of labels.entries()) {
-        const row = softmax(logits.slice(i * classes.length, (i + 1) * classes.length));
-        tally.loss -= Math.log(row[truth]!);
-      }
+      addLosses(tally, softmaxRows(logits, classes.length), labels);
     }
     return summarize(tally, classes, test.count, k);
   } finally {
