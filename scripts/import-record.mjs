@@ -1,7 +1,9 @@
 // Brings a run into records/: node scripts/import-record.mjs RUN_FOLDER [NAME] [--no-weights | --unfinished]
 // Copies config.json, env.json, metrics.jsonl, summary.json and the last epoch's weights as they are, but for the
 // places on the machine that ran it (working directory, output folder, paths of the executables). A run that goes on
-// elsewhere is kept with its last checkpoint in records/unfinished/, and replaced when it has come further.
+// elsewhere is kept with its last checkpoint in records/unfinished/, and replaced when it has come further. The
+// recorded results and their report are then collected again, from what is built (npm run build:ts).
+import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
@@ -32,7 +34,8 @@ if (!run) fail('usage: node scripts/import-record.mjs RUN_FOLDER [NAME]');
 if (!flags.unfinished && !existsSync(join(run, 'summary.json')))
   fail(`${run} has no summary.json; the run is not finished`);
 const place = flags.unfinished ? join('unfinished', name) : name;
-const record = join(dirname(fileURLToPath(import.meta.url)), '..', 'records', place);
+const scripts = dirname(fileURLToPath(import.meta.url));
+const record = join(scripts, '..', 'records', place);
 if (flags.unfinished) rmSync(record, { recursive: true, force: true });
 else if (existsSync(record)) fail(`records/${name} exists; records are never overwritten`);
 
@@ -66,3 +69,4 @@ if (flags.unfinished) cpSync(last, join(record, 'checkpoints', 'last'), { recurs
 else if (!flags['no-weights'] && statSync(weights).size <= limitBytes)
   copyFileSync(weights, join(record, 'model.safetensors'));
 console.log(`records/${place}: ${commandOf(env.command).join(' ')}`);
+execFileSync(process.execPath, [join(scripts, 'collect-results.mjs')], { stdio: 'inherit' });
