@@ -155,11 +155,13 @@ napi_value Forward(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// backward(instance, from, to): steps from − 1 … to
 napi_value Backward(napi_env env, napi_callback_info info) {
   Arguments a(env, info);
   auto* in = external<Bound>(env, a.v[0]);
+  const int from = int(number(env, a.v[1])), to = int(number(env, a.v[2]));
   Turn turn(in);
-  in->kernels->backward(&in->e);
+  in->kernels->backward(&in->e, from, to);
   return nullptr;
 }
 

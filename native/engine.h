@@ -116,7 +116,7 @@ struct KernelTable {
   void (*setBatch)(Executor*, const float* images, const int32_t* labels, int count, const int32_t* partners,
                    const float* weights);
   void (*forward)(Executor*);
-  void (*backward)(Executor*);
+  void (*backward)(Executor*, int from, int to);  // steps from − 1 … to
   void (*readActivation)(const Executor*, const Tensor&, int count, float* out);
   void (*readGradient)(const Executor*, const Tensor&, int count, float* out);
   void (*writeGradient)(const Executor*, const Tensor&, const float* in);

@@ -106,7 +106,7 @@ void runCase(const char* path, const KernelTable* kernels, Pool* pool, Summary& 
     const Tensor& t = in.e.tensors[in.e.output];
     kernels->writeGradient(&in.e, t, outputGradient.data());
   }
-  if (in.e.training) kernels->backward(&in.e);
+  if (in.e.training) kernels->backward(&in.e, in.e.stepCount, 0);
   for (int i = 0, n = r.integer(); i < n; i++) {
     int source = r.integer(), at = r.integer();
     std::vector<double> want = r.array<double>();

@@ -161,8 +161,8 @@ void forward(Executor* e) {
   }
 }
 
-void backward(Executor* e) {
-  for (int i = e->stepCount - 1; i >= 0; i--) {
+void backward(Executor* e, int from, int to) {
+  for (int i = from - 1; i >= to; i--) {
     Step& s = e->steps[i];
     int64_t start = nanoseconds();
     int channels = e->tensors[s.inputs[0]].channels;

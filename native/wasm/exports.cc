@@ -53,7 +53,7 @@ EXPORT void readTensor(const Instance* in, int tensor, int count, float* out) {
 
 #if !defined(IGC_INFERENCE)
 
-EXPORT void backward(Instance* in) { in->kernels->backward(&in->e); }
+EXPORT void backward(Instance* in, int from, int to) { in->kernels->backward(&in->e, from, to); }
 EXPORT const double* losses(const Instance* in) { return in->e.losses; }
 EXPORT const float* arena(const Instance* in, int gradients) {
   return gradients ? in->e.gradients : (const float*)in->e.activations;

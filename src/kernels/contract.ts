@@ -94,8 +94,11 @@ export interface Executor {
   takeParameters(): void;
   /** Runs all steps. Training plans take batch statistics and update the running averages. */
   forward(options: ForwardOptions): void;
-  /** Runs all steps backwards, from the loss or, in plans without one, from `writeGradient(plan.output)`. */
-  backward(): void;
+  /**
+   * Runs all steps backwards, from the loss or, in plans without one, from `writeGradient(plan.output)`. In parts: the steps
+   * `from` − 1 … `to`, each part going on where the one before it ended. `gradientsFrom` says what is then done.
+   */
+  backward(from?: number, to?: number): void;
   /** Mean loss over the batch's `count` images. */
   loss(): number;
   /** Loss of each of the `count` images; valid until the next forward. */

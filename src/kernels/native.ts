@@ -46,7 +46,8 @@ interface Addon {
   ): void;
   prepare(instance: Handle): void;
   forward(instance: Handle, oldWeight: number): void;
-  backward(instance: Handle): void;
+  /** Steps from − 1 … to. */
+  backward(instance: Handle, from: number, to: number): void;
   losses(instance: Handle, out: Float64Array): void;
   read(instance: Handle, id: number, gradient: number, count: number, out: Float32Array): void;
   writeGradient(instance: Handle, id: number, values: Float32Array): void;
@@ -231,7 +232,7 @@ function executor(addon: Addon, plan: Plan, instance: Handle): Executor {
     },
     takeParameters: () => addon.prepare(instance),
     forward: ({ oldWeight }) => addon.forward(instance, oldWeight),
-    backward: () => addon.backward(instance),
+    backward: (from = plan.steps.length, to = 0) => addon.backward(instance, from, to),
     loss() {
       readLosses();
       let sum = 0;

@@ -113,8 +113,8 @@ function executor(run: Run): Executor {
       if (!plan.training) useRunningAverages(run);
       for (const step of plan.steps) ruleOf(step).forward(run, step);
     },
-    backward() {
-      for (let i = plan.steps.length - 1; i >= 0; i--) {
+    backward(from = plan.steps.length, to = 0) {
+      for (let i = from - 1; i >= to; i--) {
         const step = plan.steps[i]!;
         ruleOf(step).backward(run, step);
       }

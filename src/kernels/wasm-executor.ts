@@ -68,8 +68,8 @@ export function wasmExecutor(
       exports.forward(instance, oldWeight);
       numbers.state.set(heap.floats(at.state, numbers.state.length));
     },
-    backward() {
-      exports.backward(instance);
+    backward(from = plan.steps.length, to = 0) {
+      exports.backward(instance, from, to);
       gradients.set(heap.floats(at.gradients, gradients.length));
     },
     takeParameters() {

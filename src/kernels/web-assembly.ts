@@ -41,7 +41,8 @@ export interface WasmExports {
   /** Values of a tensor. */
   readTensor(instance: number, id: number, count: number, out: number): void;
   // From here on not in modules for inference.
-  backward(instance: number): void;
+  /** Steps from − 1 … to. */
+  backward(instance: number, from: number, to: number): void;
   losses(instance: number): number;
   arena(instance: number, gradients: number): number;
   readGradient(instance: number, id: number, count: number, out: number): void;
