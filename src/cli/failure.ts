@@ -31,6 +31,7 @@ const worldCodes: ReadonlyMap<string, string> = new Map([
 export function describeFailure(error: unknown, command = 'igc'): Failure {
   if (error instanceof CommanderError) return describeUsage(error, command);
   if (error instanceof IgcError) {
+    if (error.isToldElsewhere) return { message: '', exitCode: exitCodes[error.kind] };
     // Names from files may hold anything; a message is one line.
     const message = nameFlagsInHint(error.message).replace(/\p{Cc}/gu, '�');
     return { message, exitCode: exitCodes[error.kind] };

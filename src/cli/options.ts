@@ -50,7 +50,8 @@ export function nameFlagIn(error: unknown, flagOf: FlagValues['flagOf']): unknow
     const { message } = error;
     if (!message.startsWith(`${path}: `) && !message.startsWith(`${path}.`)) continue;
     const rest = message.slice(path.length).replace(/^\./, ' ');
-    return new IgcError(error.kind, flag + rest, { cause: error });
+    const { isToldElsewhere } = error;
+    return new IgcError(error.kind, flag + rest, { cause: error, isToldElsewhere });
   }
   return error;
 }

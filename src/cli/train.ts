@@ -4,13 +4,14 @@ import { IgcError, internalError, usageError } from '../core/errors.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import type { RunSummary, TrainEvent } from '../train/events.ts';
 import type { TrainOptions } from '../train/train.ts';
+import { addDistFlags, type DistFlags, readDistFlags, toldByFirst } from './dist-flags.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { addConfigFlags, nameFlagIn, parseDuration, sharedOptions } from './options.ts';
 import { nextSteps, resultText, resumeCommand } from './outcome.ts';
 import { makeProgress, type Progress } from './progress.ts';
 import { printData, printJson, printNews, warningText } from './terminal.ts';
 
-interface TrainFlags {
+interface TrainFlags extends DistFlags {
   readonly resume?: string;
   readonly printConfig?: boolean;
   readonly dryRun?: boolean;
@@ -33,8 +34,12 @@ export function trainCommand(program: Command): void {
     .option('--dry-run', 'check configuration, data and network, say what would run, and stop')
     .addOption(sharedOptions.json())
     .addOption(new Option('--next-steps', 'end with commands to try').hideHelp())
-    .action((flags: TrainFlags) => runTrain(command, flags));
-  addConfigFlags(command);
+    .action((flags: TrainFlags) =>
+      runTrain(command, flags).catch((error) => {
+        throw flags.dist === undefined ? error : toldByFirst(error);
+      }),
+    );
+  addConfigFlags(addDistFlags(command));
 }
 
 async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
@@ -48,12 +53,14 @@ async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
   }
   refuseBesideResume(flags);
   const { overrides, flagOf } = await chooseConfig(command);
-  const { folder, summary } = await trainVisibly(overrides, {
+  const { folder, summary, isFirst } = await trainVisibly(overrides, {
     resume: flags.resume,
+    dist: readDistFlags(flags),
     maxTimeMs: flags.maxTime === undefined ? undefined : parseDuration('--max-time', flags.maxTime),
   }).catch((error) => {
     throw nameFlagIn(error, flagOf);
   });
+  if (!isFirst) return;
   printNews('');
   if (flags.json) printJson({ ...summary, folder });
   else printData(resultText(summary, folder));
@@ -72,19 +79,24 @@ function refuseBesideResume({ resume, printConfig, dryRun }: TrainFlags): void {
 /** Trains with the progress on stderr; Ctrl-C stops cleanly. */
 async function trainVisibly(
   request: ConfigOverrides,
-  options: Pick<TrainOptions, 'resume' | 'maxTimeMs'>,
-): Promise<{ folder: string; summary: RunSummary }> {
+  options: Pick<TrainOptions, 'resume' | 'maxTimeMs' | 'dist'>,
+): Promise<{ folder: string; summary: RunSummary; isFirst: boolean }> {
   const { train } = await import('../train/train.ts');
   const progress = makeProgress(process.stderr);
+  let isFirst = true; // of the ranks; the others are silent
   const interruption = listenForInterrupt(() => {
-    progress.line('stopping after this step and saving; press Ctrl-C again to stop at once');
+    if (isFirst)
+      progress.line('stopping after this step and saving; press Ctrl-C again to stop at once');
   });
   let folder = options.resume;
   try {
     for await (const event of train(request, { ...options, signal: interruption.signal })) {
-      if (event.kind === 'start') folder = event.folder;
-      showEvent(progress, event);
-      if (event.kind === 'done') return { folder: event.folder, summary: event.summary };
+      if (event.kind === 'start') {
+        folder = event.folder;
+        isFirst = (event.team?.rank ?? 0) === 0;
+      }
+      if (isFirst) showEvent(progress, event);
+      if (event.kind === 'done') return { folder: event.folder, summary: event.summary, isFirst };
     }
   } catch (error) {
     throw withResumeCommand(error, folder);
@@ -101,7 +113,9 @@ function withResumeCommand(error: unknown, folder: string | undefined): unknown 
     return error;
   }
   const [said] = error.message.split('; go on with');
-  return new IgcError('interrupted', `${said}; go on with: ${resumeCommand(folder)}`);
+  const { isToldElsewhere } = error;
+  const message = `${said}; go on with: ${resumeCommand(folder)}`;
+  return new IgcError('interrupted', message, { isToldElsewhere });
 }
 
 function showEvent(progress: Progress, event: TrainEvent): void {

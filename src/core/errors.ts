@@ -19,10 +19,17 @@ export const exitCodes = {
 export class IgcError extends Error {
   override readonly name = 'IgcError';
   readonly kind: ErrorKind;
+  /** Another process of the same team tells it: this one only ends as it says. */
+  readonly isToldElsewhere: boolean;
 
-  constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    { isToldElsewhere = false, ...options }: ErrorOptions & { isToldElsewhere?: boolean } = {},
+  ) {
     super(message, options);
     this.kind = kind;
+    this.isToldElsewhere = isToldElsewhere;
   }
 }
 

@@ -7,17 +7,22 @@ export interface PlainError {
   readonly errorKind: ErrorKind | undefined;
   readonly message: string;
   readonly stack: string | undefined;
+  /** Of an IgcError. */
+  readonly isToldElsewhere?: boolean;
 }
 
 /** The error without its class. */
 export function toPlainError(error: unknown): PlainError {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { errorKind: error instanceof IgcError ? error.kind : undefined, message, stack };
+  if (!(error instanceof IgcError)) return { errorKind: undefined, message, stack };
+  const { kind, isToldElsewhere } = error;
+  return { errorKind: kind, message, stack, ...(isToldElsewhere && { isToldElsewhere }) };
 }
 
 /** The error as it was thrown in the other thread. */
-export function fromPlainError({ errorKind, message, stack }: PlainError): Error {
-  const error = errorKind === undefined ? new Error(message) : new IgcError(errorKind, message);
+export function fromPlainError({ errorKind, message, stack, ...rest }: PlainError): Error {
+  const error =
+    errorKind === undefined ? new Error(message) : new IgcError(errorKind, message, rest);
   if (stack !== undefined) error.stack = stack;
   return error;
 }

@@ -35,8 +35,9 @@ const stateSchema = v.strictObject({
   epochs: natural,
   /** Of everything in config.json that decides the run's bits. */
   configHash: v.string(),
-  /** The kernel set that computed it. */
+  /** The kernel set that computed it, and in how many processes (1 where it is not said). */
   kernels: v.string(),
+  ranks: v.optional(natural),
   /** Sums over the unfinished epoch's batches. */
   sums: v.strictObject({ loss: v.number(), correct: natural, images: natural }),
   /** The best epoch so far; accuracies in percent. */
@@ -127,7 +128,9 @@ export function resolveCheckpoint(folder: string, which: CheckpointName): string
 }
 
 /** The state of a run that has not begun. */
-export function newState(of: Pick<TrainState, 'seed' | 'epochs' | 'configHash' | 'kernels'>) {
+export function newState(
+  of: Pick<TrainState, 'seed' | 'epochs' | 'configHash' | 'kernels' | 'ranks'>,
+) {
   const zeroTime = { wallMs: 0, trainMs: 0, waitedMs: 0, images: 0 };
   return {
     formatVersion,

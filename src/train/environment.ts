@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { Team } from '../dist/team.ts';
 import type { ChosenKernels } from '../kernels/choose.ts';
 
 export interface Environment {
@@ -23,15 +24,21 @@ export interface Environment {
   };
   /** Of the working directory; null outside a checkout. */
   readonly git: { readonly commit: string; readonly dirty: boolean } | null;
+  /** The processes that trained together; absent for one alone. */
+  readonly team?: {
+    readonly ranks: number;
+    readonly hosts: readonly string[];
+    readonly library: string;
+  };
   readonly cwd: string;
   readonly command: readonly string[];
 }
 
-/** `command` is what the user's process was started with: a worker has arguments of its own. */
+/** `command` is what the user's process was started with: a worker has arguments of its own; `team` with whom it trains. */
 export function describeEnvironment(
   choice: ChosenKernels,
   now: Date,
-  command: readonly string[],
+  { command, team }: { readonly command: readonly string[]; readonly team?: Team },
 ): Environment {
   const { kernels, reason } = choice;
   const cpus = os.cpus();
@@ -50,6 +57,7 @@ export function describeEnvironment(
       threads: kernels.threads,
     },
     git: gitState(),
+    ...(team?.library && { team: { ranks: team.ranks, hosts: team.hosts, library: team.library } }),
     cwd: process.cwd(),
     command,
   };

@@ -102,6 +102,13 @@ export interface StartEvent {
   readonly paramsPaper: number;
   readonly macs: number;
   readonly kernels: { readonly name: string; readonly reason: string; readonly threads: number };
+  /** Of a run of several processes: this one, from 0, and where they all run; absent for one alone. */
+  readonly team?: {
+    readonly rank: number;
+    readonly ranks: number;
+    readonly hosts: readonly string[];
+    readonly library: string;
+  };
 }
 
 /** Progress inside an epoch; at most about ten a second leave the worker. */

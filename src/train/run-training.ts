@@ -1,43 +1,28 @@
 /**
  * A whole run, new or resumed, in this thread: opens the data, chooses kernels, makes or opens the run folder and
- * trains. Blocks its thread for the length of a step; train.ts gives it one of its own.
+ * trains, alone or as one rank of a team. Blocks its thread for the length of a step; train.ts gives it one of its own.
  */
 import path from 'node:path';
-import { settleFolder } from '../core/durable-files.ts';
-import { dataError, IgcError } from '../core/errors.ts';
+import { IgcError } from '../core/errors.ts';
 import type { BatchSource } from '../data/batches/batches.ts';
 import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
+import { soloTeam, type Team } from '../dist/team.ts';
 import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
-import { initializeModel } from '../model/model.ts';
-import type { ModelCard } from '../model/model-card.ts';
 import { countCost } from '../theory/cost.ts';
-import {
-  checkpointFiles,
-  checkpointFolder,
-  findCheckpoint,
-  newState,
-  readState,
-  restoreCheckpoint,
-  type TrainState,
-} from './checkpoint.ts';
+import { agree, checkSame, fromFirst, takeFromFirst } from './agreement.ts';
 import { type ConfigOverrides, datasetRequest, type RunConfig } from './config.ts';
-import { describeEnvironment } from './environment.ts';
 import type { RunSummary, StartEvent, TrainEvent, WarningEvent } from './events.ts';
 import { removeFailure, writeFailure } from './failure-file.ts';
-import { applyInitialCheckpoint, type InitialNote } from './initial-checkpoint.ts';
-import { readModelFile } from './read-model.ts';
-import { checkRates, resumedConfig } from './resume.ts';
-import {
-  addEnvironment,
-  createRunFolder,
-  cutMetrics,
-  hashConfig,
-  readRunConfig,
-  writeRunConfig,
-} from './run-folder.ts';
+import { keepJournal, noJournal } from './journal.ts';
+import { type Opened, openNew, openResumed } from './open-run.ts';
+import { resumedConfig } from './resume.ts';
+import { cutMetrics, readRunConfig } from './run-folder.ts';
 import { releaseLock, takeLock } from './run-lock.ts';
+import { makeStepTaker } from './step-taker.ts';
+import { sharedConfig, sharedNote, threadsOf } from './team-config.ts';
+import type { Overlap } from './team-step.ts';
 import { trainEpochs } from './trainer.ts';
 import {
   disposeTrainingModel,
@@ -45,7 +30,6 @@ import {
   openTrainingBatches,
   type TrainingModel,
 } from './trainer-parts.ts';
-import { updateAverage } from './weight-average.ts';
 
 /** What to train; plain data, so that it travels to a worker. */
 export type TrainTask =
@@ -61,19 +45,10 @@ export interface TrainControl {
   readonly stepEventMs: number;
   /** What the user's process was started with. */
   readonly command: readonly string[];
-}
-
-/** Where a run stands, and what it began with if not with drawn values. */
-interface Begun {
-  readonly state: TrainState;
-  readonly initial?: InitialNote | undefined;
-}
-
-/** A run's folder and where it stands. */
-interface Opened extends Begun {
-  readonly folder: string;
-  readonly isResumed: boolean;
-  readonly warnings: readonly string[];
+  /** With whom; default alone. */
+  readonly team?: Team;
+  /** Whether a team sums gradients while backward goes on; default auto. */
+  readonly overlap?: Overlap | undefined;
 }
 
 /** Trains; yields events and returns the summary. */
@@ -81,63 +56,106 @@ export async function* runTraining(
   task: TrainTask,
   control: TrainControl,
 ): AsyncGenerator<TrainEvent, RunSummary> {
+  const team = control.team ?? soloTeam();
   if (task.kind === 'new') {
     const { initialCheckpoint: initial } = task.config;
     // It decides the run's bits, wherever the run is resumed from.
     const initialCheckpoint = initial === null ? null : path.resolve(initial);
-    return yield* trainTask(task, { ...task.config, initialCheckpoint }, control);
+    const config = await agree(team, 'the configuration', () =>
+      sharedConfig({ ...task.config, initialCheckpoint }, team.ranks),
+    );
+    return yield* trainTask(task, config, { ...control, team });
   }
-  readRunConfig(task.folder); // or it is no run's folder, and not to be locked
-  takeLock(task.folder);
+  let isLocked = false;
   try {
-    const config = resumedConfig(readRunConfig(task.folder), task.overrides);
-    return yield* trainTask(task, config, control);
+    const config = await fromFirst(team, 'the configuration', () => {
+      readRunConfig(task.folder); // or it is no run's folder, and not to be locked
+      takeLock(task.folder);
+      isLocked = true;
+      const { folder, overrides } = task;
+      return sharedConfig(resumedConfig(readRunConfig(folder), overrides), team.ranks);
+    });
+    return yield* trainTask(task, config, { ...control, team });
   } finally {
-    releaseLock(task.folder);
+    if (isLocked) releaseLock(task.folder);
   }
+}
+
+/** Everything that is ready before the run's folder is opened. */
+interface Prepared {
+  readonly dataset: Dataset;
+  readonly choice: ChosenKernels;
+  readonly training: TrainingModel;
+}
+
+async function prepare(config: RunConfig, team: Team): Promise<Prepared> {
+  const dataset = await openDataset(datasetRequest(config));
+  const threads = threadsOf(config, team);
+  const choice = chooseKernels({ kernels: config.kernels, threads });
+  const statistics = config.data.statistics ?? (await measureStatistics(dataset.train));
+  const training = makeTrainingModel(config, dataset, statistics, choice.kernels, team);
+  return { dataset, choice, training };
 }
 
 async function* trainTask(
   task: TrainTask,
   config: RunConfig,
-  control: TrainControl,
+  control: TrainControl & { readonly team: Team },
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  const dataset = await openDataset(datasetRequest(config));
-  const choice = chooseKernels({ kernels: config.kernels, threads: config.threads });
-  const statistics = config.data.statistics ?? (await measureStatistics(dataset.train));
-  const training = makeTrainingModel(config, dataset, statistics, choice.kernels);
+  const { team, overlap = 'auto', isStopped } = control;
+  const prepared = await agree(team, 'the data and the network', () => prepare(config, team));
+  const { dataset, choice, training } = prepared;
+  const { model, sgd, card } = training;
   let source: BatchSource | undefined;
-  let folder: string | undefined;
+  let own: string | undefined; // the folder, where this process writes it
   try {
-    const opened =
-      task.kind === 'new'
-        ? openNew(config, training, choice, control)
-        : openResumed(task.folder, config, training, choice, control);
-    const { state } = opened;
-    folder = opened.folder;
-    removeFailure(folder);
-    source = openTrainingBatches(config, dataset, training, state);
-    yield startEvent(config, dataset, training, choice, opened);
+    checkSame(
+      ...([team, 'data and network', sameOnAllRanks(config, prepared)] as const),
+      'give every rank the same files and flags',
+    );
+    const opened = await fromFirst(team, 'the run’s folder', () => {
+      const opening =
+        task.kind === 'new'
+          ? openNew(config, training, { choice, control, asked: task.config })
+          : openResumed(task.folder, config, training, { choice, control, dataset });
+      own = opening.folder;
+      removeFailure(own);
+      return { ...opening, rows: cutMetrics(own, opening.state.epoch) };
+    });
+    const { state, folder, rows } = opened;
+    takeFromFirst(team, 'the network', valuesOf(training));
+    source = openTrainingBatches(config, dataset, training, state, team);
+    yield startEvent(config, prepared, opened, team);
     yield* warnings([...choice.warnings, ...opened.warnings, ...dataWarnings(dataset)]);
-    const rows = cutMetrics(folder, state.epoch);
     return yield* trainEpochs({
       ...training,
       ...control,
-      config,
-      folder,
-      dataset,
-      source,
-      state,
-      rows,
+      ...{ config, folder, dataset, source, state, rows },
+      journal: own === undefined ? noJournal : keepJournal(folder, training, card),
+      stepTaker: makeStepTaker({ model, sgd }, { team, overlap, isStopped }),
     });
   } catch (error) {
-    if (folder !== undefined) noteFailure(folder, error);
+    if (own !== undefined) noteFailure(own, error);
     throw error;
   } finally {
     await source?.close();
     disposeTrainingModel(training);
-    if (folder !== undefined) releaseLock(folder);
+    if (own !== undefined) releaseLock(own);
   }
+}
+
+/** What must not differ between ranks, as a text. */
+function sameOnAllRanks(config: RunConfig, { dataset, choice, training }: Prepared): string {
+  const { train, validation, test } = dataset;
+  const counts = [train, validation, test].map((set) => set?.count ?? 0);
+  const { output: _output, ...choices } = config;
+  return JSON.stringify([choices, counts, training.card, choice.kernels.arithmetic]);
+}
+
+/** All numbers that a run goes on from. */
+function valuesOf({ model, average }: TrainingModel) {
+  const averages = average === undefined ? [] : [average.parameters, average.state];
+  return [model.parameters, model.momentum, model.state, ...averages];
 }
 
 /** Leaves the reason in the folder of a run that ends without a result, unless it was asked to stop. */
@@ -152,96 +170,16 @@ function noteFailure(folder: string, error: unknown): void {
   }
 }
 
-function openNew(
-  config: RunConfig,
-  training: TrainingModel,
-  choice: ChosenKernels,
-  { command }: TrainControl,
-): Opened {
-  const begun = beginModel(config, training);
-  const now = new Date();
-  const folder = createRunFolder(config, describeEnvironment(choice, now, command), now);
-  return { folder, ...begun, isResumed: false, warnings: [] };
-}
-
-/** A run killed before its first checkpoint begins anew. */
-function openResumed(
-  folder: string,
-  config: RunConfig,
-  training: TrainingModel,
-  choice: ChosenKernels,
-  { command }: TrainControl,
-): Opened {
-  const { stepsPerEpoch, card } = training;
-  const { kernels } = choice;
-  for (const which of ['last', 'best'] as const) settleFolder(checkpointFolder(folder, which));
-  const last = findCheckpoint(folder, 'last');
-  const { state, initial } = last ? { state: readState(last) } : beginModel(config, training);
-  const notes: string[] = [];
-  if (last) {
-    checkState(last, state, config);
-    checkRates(readRunConfig(folder), config, state, stepsPerEpoch);
-    restoreCheckpoint(last, training);
-    checkSameData(last, readModelFile(path.join(last, checkpointFiles.model)).card, card);
-    if (state.kernels !== kernels.name) {
-      notes.push(
-        `the run was computed by ${state.kernels} kernels and goes on with ${kernels.name}: it will ` +
-          'not equal an uninterrupted one bit for bit',
-      );
-    }
-  }
-  writeRunConfig(folder, config);
-  addEnvironment(folder, describeEnvironment(choice, new Date(), command));
-  const current = { ...state, epochs: config.epochs, kernels: kernels.name };
-  return { folder, state: current, initial, isResumed: true, warnings: notes };
-}
-
-function beginModel(config: RunConfig, { model, average, card }: TrainingModel): Begun {
-  const { seed, epochs, initialCheckpoint } = config;
-  initializeModel(model, seed);
-  const initial =
-    initialCheckpoint === null
-      ? undefined
-      : applyInitialCheckpoint(model, initialCheckpoint, card.classes);
-  if (average) updateAverage(average, model, 0);
-  const configHash = hashConfig(config);
-  return { state: newState({ seed, epochs, configHash, kernels: model.kernels.name }), initial };
-}
-
-function checkState(checkpoint: string, state: TrainState, config: RunConfig): void {
-  if (state.configHash === hashConfig(config)) return;
-  throw dataError({
-    path: path.join(checkpoint, checkpointFiles.state),
-    rule: 'must belong to the config.json of its run',
-    got: 'another configuration',
-    hint: 'config.json was changed; restore it or start a new run',
-  });
-}
-
-/** The data may lie elsewhere, but must be the same. */
-function checkSameData(
-  checkpoint: string,
-  stored: ModelCard,
-  now: Omit<ModelCard, 'epoch' | 'step'>,
-): void {
-  for (const key of ['classes', 'preprocessing'] as const) {
-    if (JSON.stringify(stored[key]) === JSON.stringify(now[key])) continue;
-    throw dataError({
-      path: checkpoint,
-      rule: 'must have been trained on the same data',
-      got: `other ${key === 'classes' ? 'classes' : 'image statistics'}`,
-      hint: 'the images have changed since the run began; start a new run',
-    });
-  }
-}
-
 function startEvent(
   config: RunConfig,
-  { name, classes, train, validation, test, skipped }: Dataset,
-  { model, stepsPerEpoch, batchSize }: TrainingModel,
-  { kernels, reason }: ChosenKernels,
+  { dataset, choice, training }: Prepared,
   { folder, state, initial, isResumed }: Opened,
+  team: Team,
 ): StartEvent {
+  const { name, classes, train, validation, test, skipped } = dataset;
+  const { model, stepsPerEpoch, batchSize } = training;
+  const { kernels, reason } = choice;
+  const { rank, ranks, hosts, library } = team;
   const paper = countCost(model.spec, 'paper');
   return {
     kind: 'start',
@@ -265,6 +203,7 @@ function startEvent(
     paramsPaper: paper.params,
     macs: paper.macs,
     kernels: { name: kernels.name, reason, threads: kernels.threads },
+    ...(library !== null && { team: { rank, ranks, hosts, library } }),
   };
 }
 

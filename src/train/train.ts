@@ -4,10 +4,12 @@ import { Worker } from 'node:worker_threads';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
 import { fromPlainError } from '../core/plain-error.ts';
 import { workerUrl } from '../core/worker-url.ts';
+import { leaveThreads } from '../dist/leave-threads.ts';
 import { type ConfigOverrides, resolveConfig } from './config.ts';
 import type { RunSummary, TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';
 import {
+  type DistOptions,
   type StopReason,
   stopReasons,
   type TrainerData,
@@ -26,6 +28,11 @@ export interface TrainOptions {
   readonly command?: readonly string[] | undefined;
   /** Least time between two `step` events in milliseconds; default 100. */
   readonly stepEventMs?: number | undefined;
+  /**
+   * Trains as one rank of the processes that mpirun or srun started, all with the same request. Where a rank is gone, this
+   * process cannot end its threads and ends at once when it comes to its end.
+   */
+  readonly dist?: DistOptions | undefined;
 }
 
 /**
@@ -47,7 +54,7 @@ export async function* train(
   request: ConfigOverrides = {},
   options: TrainOptions = {},
 ): AsyncGenerator<TrainEvent, RunSummary> {
-  const { signal, resume, maxTimeMs, stepEventMs = 100, command = process.argv } = options;
+  const { signal, resume, maxTimeMs, stepEventMs = 100, command = process.argv, dist } = options;
   const task: TrainTask =
     resume === undefined
       ? { kind: 'new', config: resolveConfig(undefined, request) }
@@ -61,7 +68,7 @@ export async function* train(
   };
   const onAbort = () => requestStop();
   const timer = startTimer(maxTimeMs, () => requestStop('time'));
-  const trainer = startTrainer({ task, stop, stepEventMs, command });
+  const trainer = startTrainer({ task, stop, stepEventMs, command, dist });
   signal?.addEventListener('abort', onAbort);
   try {
     for (;;) {
@@ -74,7 +81,8 @@ export async function* train(
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
     requestStop();
-    await trainer.ended;
+    if (trainer.isStuck()) await leaveThreads();
+    else await trainer.ended;
   }
 }
 
@@ -95,6 +103,8 @@ interface Trainer {
   next(): Promise<TrainEvent | undefined>;
   /** Resolves when the thread is gone, however it went. */
   readonly ended: Promise<void>;
+  /** Whether the thread cannot end. */
+  isStuck(): boolean;
 }
 
 function startTrainer(data: TrainerData): Trainer {
@@ -105,6 +115,7 @@ function startTrainer(data: TrainerData): Trainer {
   const events: TrainEvent[] = [];
   let failure: Error | undefined;
   let isOver = false;
+  let isStuck = false;
   let wake = () => {};
   const finish = (error?: Error) => {
     failure ??= error;
@@ -114,6 +125,10 @@ function startTrainer(data: TrainerData): Trainer {
   worker.on('message', (message: TrainerMessage) => {
     if (message.kind === 'event') enqueue(events, message.event);
     else finish(message.kind === 'error' ? fromPlainError(message.error) : undefined);
+    if (message.kind === 'error' && message.isStuck) {
+      isStuck = true;
+      worker.unref();
+    }
     wake();
   });
   worker.on('error', (error) => finish(error));
@@ -125,6 +140,7 @@ function startTrainer(data: TrainerData): Trainer {
   });
   return {
     ended,
+    isStuck: () => isStuck,
     async next() {
       while (events.length === 0 && !isOver) {
         await new Promise<void>((resolve) => {

@@ -9,6 +9,7 @@ import { type BatchSource, openBatches } from '../data/batches/batches.ts';
 import { type ImageSize, sizeAt } from '../data/batches/shrink.ts';
 import type { AnyImageSet, ChannelStatistics, Dataset } from '../data/dataset.ts';
 import { cropShare } from '../data/images/encoded-images.ts';
+import { soloTeam, type Team } from '../dist/team.ts';
 import type { Executor, KernelSet, SgdOptions } from '../kernels/contract.ts';
 import { type Model, type ModelPlanOptions, makeModel, planModel } from '../model/model.ts';
 import type { ModelCard, Preprocessing } from '../model/model-card.ts';
@@ -18,8 +19,10 @@ import type { TrainState } from './checkpoint.ts';
 import type { RunConfig } from './config.ts';
 import { type Evaluator, makeEvaluator } from './evaluate.ts';
 import type { MetricsRow } from './events.ts';
+import type { Journal } from './journal.ts';
 import { configNetwork } from './network-choice.ts';
 import { decaySpans } from './optimizer.ts';
+import type { StepTaker } from './step-taker.ts';
 import { beginAverage } from './weight-average.ts';
 
 /** The model and its plans in memory. */
@@ -36,6 +39,7 @@ export interface TrainingModel {
   readonly sgd: { -readonly [K in keyof SgdOptions]: SgdOptions[K] };
   readonly card: Omit<ModelCard, 'epoch' | 'step'>;
   readonly statistics: ChannelStatistics;
+  /** Images in a step, those of all ranks. */
   readonly batchSize: number;
   readonly stepsPerEpoch: number;
 }
@@ -50,7 +54,10 @@ export interface TrainerParts extends TrainingModel {
   readonly state: TrainState;
   /** Rows of metrics.jsonl up to `state`. */
   readonly rows: readonly MetricsRow[];
-  /** Asked before every step, and between the batches of evaluations. */
+  readonly team: Team;
+  readonly stepTaker: StepTaker;
+  readonly journal: Journal;
+  /** Whether this process was asked to stop; asked between the batches of evaluations. */
   readonly isStopped: () => boolean;
   /** What has stopped the run, in words, where it was not the user. */
   readonly stoppedBy?: () => string | undefined;
@@ -64,6 +71,7 @@ export function makeTrainingModel(
   dataset: Dataset,
   statistics: ChannelStatistics,
   kernels: KernelSet,
+  team: Team = soloTeam(),
 ): TrainingModel {
   const { train, validation, test, classes } = dataset;
   const { replicas, smoothing, storage, optimizer } = config;
@@ -72,14 +80,18 @@ export function makeTrainingModel(
   const spec = configNetwork(config, { input, classes: classes.length });
   const model = makeModel(spec, kernels);
   const batchSize = batchSizeFor(config, train.count);
-  const planned = { batch: batchSize, training: true, replicas, smoothing, storage };
+  const { ranks } = team;
+  const planned = {
+    ...{ batch: batchSize / ranks, replicas: replicas / ranks },
+    ...{ training: true, smoothing, storage },
+  };
   const plan = planModel(model, planned);
   if (config.earlyStopping !== null && validation === undefined) throw needsValidation(dataset);
   const average = config.ema === null ? undefined : beginAverage(model);
   const evaluator = (name: string, set: AnyImageSet) =>
     makeEvaluator(average ?? model, {
       ...{ name, set, classes, statistics },
-      batchSize: config.testBatchSize,
+      ...{ batchSize: config.testBatchSize, team },
     });
   const preprocessing: Preprocessing = {
     channels,
@@ -153,8 +165,9 @@ export function openTrainingBatches(
   dataset: Dataset,
   { statistics, batchSize, stepsPerEpoch }: TrainingModel,
   state: TrainState,
+  { rank, ranks }: Team = soloTeam(),
 ): BatchSource {
-  const { seed, epochs } = config;
+  const { seed, epochs, replicas } = config;
   const isEpochDone = state.stepInEpoch >= stepsPerEpoch;
   const firstEpoch = state.epoch + (isEpochDone ? 1 : 0);
   if (firstEpoch >= epochs) return noBatches;
@@ -166,6 +179,8 @@ export function openTrainingBatches(
     augment: chosenAugment(config),
     statistics,
     sizes: sizesOf(config),
+    shard: { index: rank, of: ranks },
+    mixingParts: replicas / ranks,
     firstEpoch,
     firstStep: isEpochDone ? 0 : state.stepInEpoch,
     stepsPerEpoch,

@@ -4,20 +4,14 @@
  * business.
  */
 import { complain, IgcError, internalError } from '../core/errors.ts';
-import {
-  type CheckpointName,
-  checkpointFolder,
-  type TrainState,
-  writeCheckpoint,
-} from './checkpoint.ts';
+import { checkSame } from './agreement.ts';
+import { type CheckpointName, checkpointFolder, type TrainState } from './checkpoint.ts';
 import { divergedError, firstBadValue, firstOffender } from './diverged.ts';
 import type { Evaluator } from './evaluate.ts';
 import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } from './events.ts';
-import { gradientStep } from './gradient-step.ts';
-import { appendMetrics, writeSummary } from './run-folder.ts';
 import { averageWeightAt, isStoppedEarly, learningRateAt, oldWeightAt } from './schedule.ts';
 import { summarizeRun } from './summary.ts';
-import { countCorrect, percentOf } from './tally.ts';
+import { percentOf } from './tally.ts';
 import { executorAt, type TrainerParts } from './trainer-parts.ts';
 import { updateAverage } from './weight-average.ts';
 
@@ -48,13 +42,14 @@ interface Progress {
  * that is not finite.
  */
 export function* trainEpochs(parts: TrainerParts): Generator<TrainEvent, RunSummary> {
-  const { config, folder, stepsPerEpoch } = parts;
+  const { config, folder, stepsPerEpoch, stepTaker, journal, team } = parts;
   const progress = beginProgress(parts);
   const { state } = progress;
+  team.step = state.step;
   if (state.step === 0) yield saveCheckpoint(parts, progress, 'last');
   while (state.epoch < config.epochs && !isStoppedEarly(config.earlyStopping, progress.rows)) {
     while (state.stepInEpoch < stepsPerEpoch) {
-      if (parts.isStopped()) yield* interrupt(parts, progress);
+      if (stepTaker.isStopped()) yield* interrupt(parts, progress);
       const event = takeStep(parts, progress);
       if (event) yield event;
       const due = config.checkpointSteps > 0 && state.step % config.checkpointSteps === 0;
@@ -64,7 +59,7 @@ export function* trainEpochs(parts: TrainerParts): Generator<TrainEvent, RunSumm
   }
   state.time.wallMs = wallMs(progress);
   const summary = summarizeRun(parts, state, progress.rows);
-  writeSummary(folder, summary);
+  journal.summary(summary);
   yield { kind: 'done', folder, summary };
   return summary;
 }
@@ -91,25 +86,25 @@ function beginProgress({ state, rows, folder }: TrainerParts): Progress {
 
 /** One batch: forward, backward, update; an event when one is due. */
 function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefined {
-  const { config, model, average, source, sgd, stepsPerEpoch } = parts;
+  const { config, model, average, source, stepTaker, team, stepsPerEpoch } = parts;
   const { state, session } = progress;
   const began = performance.now();
   const waitedBefore = source.waitedMs;
   const batch = source.next();
-  const { epoch, step, labels, count } = batch;
+  const { epoch, step } = batch;
   if (epoch !== state.epoch || step !== state.stepInEpoch) {
     throw internalError(`batch ${epoch}/${step} came for step ${state.epoch}/${state.stepInEpoch}`);
   }
-  const executor = executorAt(parts, epoch);
-  const loss = gradientStep({ model, executor, sgd }, batch, {
+  team.step = state.step + 1;
+  const { loss, correct, images } = stepTaker.take(executorAt(parts, epoch), batch, {
     learningRate: learningRateAt(config, state.step, stepsPerEpoch),
     oldWeight: oldWeightAt(config.bn, state.step),
   });
   if (!Number.isFinite(loss)) throw diverged(parts, progress, 'the loss', loss);
   if (average && config.ema) updateAverage(average, model, averageWeightAt(config.ema, state.step));
-  state.sums.loss += loss * count;
-  state.sums.correct += countCorrect(executor.output(), labels, count, model.spec.classes);
-  state.sums.images += count;
+  state.sums.loss += loss * images;
+  state.sums.correct += correct;
+  state.sums.images += images;
   state.step++;
   state.stepInEpoch++;
   const now = performance.now();
@@ -118,7 +113,7 @@ function takeStep(parts: TrainerParts, progress: Progress): StepEvent | undefine
   time.epochTrainMs += now - began;
   time.waitedMs += source.waitedMs - waitedBefore;
   time.epochWaitedMs += source.waitedMs - waitedBefore;
-  time.images += count;
+  time.images += images;
   session.trainMs += now - began;
   session.steps++;
   if (now - session.lastEventAt < parts.stepEventMs) return undefined;
@@ -152,10 +147,11 @@ function stepEvent(parts: TrainerParts, { state, session }: Progress, loss: numb
 
 /** Evaluates, writes the row of metrics and the checkpoints, and turns to the next epoch. */
 function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainEvent> {
-  const { config, folder } = parts;
+  const { config, journal } = parts;
   const { state, session } = progress;
   const epoch = state.epoch + 1;
   checkFinite(parts, progress);
+  checkSame(parts.team, 'weights', parts.model.parameters, 'this is a bug, or a broken machine');
   const evaluated = epoch === config.epochs || epoch % config.evalEvery === 0;
   const began = performance.now();
   const results = evaluated ? runEvaluations(parts) : {};
@@ -177,7 +173,7 @@ function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainE
   progress.rows.push(row);
   if (isBest) yield saveCheckpoint(parts, progress, 'best');
   // The row before the checkpoint: whatever a kill leaves, no checkpoint is without its row.
-  appendMetrics(folder, row);
+  journal.row(row);
   yield { kind: 'epoch', epochs: config.epochs, row, best: isBest };
   const isLast = epoch === config.epochs || isStoppedEarly(config.earlyStopping, progress.rows);
   if (isLast || epoch % config.checkpointEvery === 0) {
@@ -251,7 +247,7 @@ function saveCheckpoint(
   checkFinite(parts, progress);
   state.time.wallMs = wallMs(progress);
   const folder = checkpointFolder(parts.folder, which);
-  writeCheckpoint(folder, parts, parts.card, state);
+  parts.journal.checkpoint(which, state);
   const { epoch, step } = state;
   if (which === 'last') progress.checkpoint = { folder, epoch, step };
   return { kind: 'checkpoint', which, folder, epoch, step };

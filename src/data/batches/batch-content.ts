@@ -35,6 +35,16 @@ export interface BatchRecipe {
   readonly statistics: ChannelStatistics;
   /** Epochs whose images are made smaller, square ones; ascending. Default none. */
   readonly sizes?: readonly ImageSize[] | undefined;
+  /** Which part of every batch is made; default all of it. */
+  readonly shard?: BatchShard | undefined;
+  /** Equal parts of what is made, within which images are mixed with their neighbours; default 1. */
+  readonly mixingParts?: number | undefined;
+}
+
+/** One of `of` equal parts of every batch: number `index`, from 0. */
+export interface BatchShard {
+  readonly index: number;
+  readonly of: number;
 }
 
 /** A recipe of images that are pixels, or of encoded ones. */
@@ -46,9 +56,14 @@ export function isDecoded(recipe: BatchRecipe): recipe is DecodedRecipe {
   return !('encoded' in recipe.set);
 }
 
-/** Where a batch is written: room for `batchSize` images, and the label and place in the set of each. */
+/** How many images of a full batch are made: all of them, or those of the shard. */
+export function shardSize({ batchSize, shard }: Pick<BatchRecipe, 'batchSize' | 'shard'>): number {
+  return batchSize / (shard?.of ?? 1);
+}
+
+/** Where a batch is written: room for its (or its shard's) images, and the label and place in the set of each. */
 export interface BatchArrays {
-  /** batchSize × C × H × W; with a smaller side S the first batchSize × C × S × S are used. */
+  /** N × C × H × W for N images; with a smaller side S the first N × C × S × S are used. */
   readonly images: Float32Array;
   readonly labels: Int32Array;
   /** Index in the set of each image. */
@@ -74,13 +89,14 @@ export function countBatches(recipe: Pick<BatchRecipe, 'set' | 'batchSize' | 'or
 }
 
 /** Arrays for one batch of the recipe, in memory of this thread. */
-export function allocateBatch({ set, batchSize }: BatchRecipe): BatchArrays {
+export function allocateBatch(recipe: BatchRecipe): BatchArrays {
+  const size = shardSize(recipe);
   return {
-    images: new Float32Array(batchSize * imageBytes(set)),
-    labels: new Int32Array(batchSize),
-    indices: new Int32Array(batchSize),
-    partners: new Int32Array(batchSize),
-    weights: new Float32Array(batchSize),
+    images: new Float32Array(size * imageBytes(recipe.set)),
+    labels: new Int32Array(size),
+    indices: new Int32Array(size),
+    partners: new Int32Array(size),
+    weights: new Float32Array(size),
   };
 }
 
@@ -94,13 +110,14 @@ export function orderEpoch(recipe: BatchRecipe, epoch: number): EpochOrder {
   return { epoch, order, table: normalisationTable(set.maxValue, recipe.statistics) };
 }
 
-/** Which images of the epoch's order batch `step` has: `count` from `first`. */
+/** Which images of the epoch's order are made for batch `step`: `count` from `first`. */
 export function batchSpan(
-  { set, batchSize }: BatchRecipe,
+  recipe: Pick<BatchRecipe, 'set' | 'batchSize' | 'shard'>,
   step: number,
 ): { readonly first: number; readonly count: number } {
-  const first = step * batchSize;
-  return { first, count: Math.min(batchSize, set.count - first) };
+  const size = shardSize(recipe);
+  const first = step * recipe.batchSize + (recipe.shard?.index ?? 0) * size;
+  return { first, count: Math.max(0, Math.min(size, recipe.set.count - first)) };
 }
 
 /**
@@ -133,7 +150,7 @@ export function fillBatch(
 /** What is done to a batch of `count` filled images, of pixels or decoded ones: cutout, mixing and shrinking. */
 export function finishBatch(
   out: BatchArrays,
-  { set, augment, seed, sizes = [] }: BatchRecipe,
+  { set, augment, seed, sizes = [], mixingParts: parts = 1 }: BatchRecipe,
   epoch: number,
   count: number,
 ): void {
@@ -145,7 +162,7 @@ export function finishBatch(
   }
   out.partners.set(out.labels);
   out.weights.fill(1);
-  if (isMixing(augment)) mixBatch({ out, shape: set, spec: augment, seed, epoch, count });
+  if (isMixing(augment)) mixBatch({ out, shape: set, spec: augment, seed, epoch, count, parts });
   const side = sizeAt(sizes, epoch)?.side;
   if (side !== undefined) shrinkImages(out.images, count, set, side);
 }
@@ -199,12 +216,17 @@ export function checkSizes(sizes: readonly Pick<ImageSize, 'side'>[], set: AnyIm
 }
 
 /** Refuses a recipe that has no meaning. Throws usage errors whose path begins with `batches`. */
-export function checkRecipe({ set, batchSize, augment, statistics, sizes }: BatchRecipe): void {
+export function checkRecipe(recipe: BatchRecipe): void {
+  const { set, batchSize, augment, statistics, sizes, shard } = recipe;
   if (set.count === 0) {
     throw usageError({ path: 'batches.set', rule: 'must have at least one image', got: '0' });
   }
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
     const rule = 'must be a whole number from 1';
+    throw usageError({ path: 'batches.batchSize', rule, got: String(batchSize) });
+  }
+  if (!Number.isInteger(shardSize(recipe))) {
+    const rule = `must be divisible by the ${shard?.of} shards`;
     throw usageError({ path: 'batches.batchSize', rule, got: String(batchSize) });
   }
   if (augment !== null) checkAugment(augment, set);

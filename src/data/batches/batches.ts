@@ -9,7 +9,14 @@ import { internalError, usageError } from '../../core/errors.ts';
 import { workerUrl } from '../../core/worker-url.ts';
 import { imageBytes } from '../image-set.ts';
 import { sendSet } from '../sent-set.ts';
-import { type BatchRecipe, checkRecipe, countBatches, isDecoded } from './batch-content.ts';
+import {
+  type BatchRecipe,
+  batchSpan,
+  checkRecipe,
+  countBatches,
+  isDecoded,
+  shardSize,
+} from './batch-content.ts';
 import type { BatchRange, ProducerTask } from './batch-producer.ts';
 import { awaitBatch, type BatchRing, endRing, makeRing, openSlots, release } from './batch-ring.ts';
 import { isMixing } from './mixing.ts';
@@ -31,7 +38,7 @@ export interface BatchRequest extends BatchRecipe, BatchRange {
 export interface Batch {
   readonly epoch: number;
   readonly step: number;
-  /** Number of images; only the last sequential batch, or the only one of a small set, is short. */
+  /** Number of images, of the shard if there is one; only the last sequential batch, or the only one of a small set, is short. */
   readonly count: number;
   /** count × C × H × W, normalised; of the recipe's smaller side in its epochs. */
   readonly images: Float32Array;
@@ -66,14 +73,15 @@ export interface BatchSource {
  * const { images, labels } = source.next();
  */
 export function openBatches(request: BatchRequest): BatchSource {
-  const { set, batchSize, order, seed, augment, statistics, sizes } = request;
+  const { set, batchSize, order, seed, augment, statistics, sizes, shard, mixingParts } = request;
   const { firstEpoch, firstStep, stepsPerEpoch, epochs } = request;
   const { workers = isDecoded(request) ? 1 : availableParallelism(), slots = 3 + workers } =
     request;
   checkRecipe(request);
   checkRange(request, { slots, workers });
-  const ring = makeRing({ slots, batchSize, imageSize: imageBytes(set) });
-  const recipe = { set: sendSet(set), batchSize, order, seed, augment, statistics, sizes };
+  const ring = makeRing({ slots, batchSize: shardSize(request), imageSize: imageBytes(set) });
+  const choices = { batchSize, order, seed, augment, statistics, sizes, shard, mixingParts };
+  const recipe = { set: sendSet(set), ...choices };
   const range = { firstEpoch, firstStep, stepsPerEpoch, epochs };
   const producers = Array.from({ length: workers }, (_, index) =>
     startProducer(request, { recipe, range, ring, index, producers: workers }),
@@ -99,7 +107,7 @@ function makeSource(
   ring: BatchRing,
   producers: readonly Worker[],
 ): BatchSource {
-  const { set, batchSize, stepsPerEpoch, epochs, sizes = [], patienceMs = 60_000 } = request;
+  const { set, stepsPerEpoch, epochs, sizes = [], patienceMs = 60_000 } = request;
   const views = openSlots(ring);
   const mixes = isMixing(request.augment);
   let { firstEpoch: epoch, firstStep: step } = request;
@@ -119,7 +127,7 @@ function makeSource(
       if (!isThere) throw internalError(`the batch producer was silent for ${patienceMs} ms`);
       isHolding = true;
       const { images, labels, indices, partners, weights } = views[batch++ % ring.slots]!;
-      const count = Math.min(batchSize, set.count - step * batchSize);
+      const { count } = batchSpan(request, step);
       const side = sizeAt(sizes, epoch)?.side;
       const imageSize = side === undefined ? ring.imageSize : set.channels * side * side;
       const result: Batch = {

@@ -1,6 +1,6 @@
 /**
- * Mixup and cutmix: each image of a batch is blended with the next one, or gets a rectangle of it (the last one: of
- * the first), and so does its label. Letters: C channels, H height, W width.
+ * Mixup and cutmix: each image of a batch (or of a part of it) is blended with the next one, or gets a rectangle of it
+ * (the last one: of the first), and so does its label. Letters: C channels, H height, W width.
  * @source mixup: Zhang et al., ICLR 2018; cutmix: Yun et al., ICCV 2019
  * Differs: they draw one λ a batch and partners by a permutation; here each image has its own λ, from
  * stream(seed, 'mix', epoch, index), and the neighbour in the shuffled batch.
@@ -52,16 +52,26 @@ export interface MixingTask {
   readonly seed: number;
   readonly epoch: number;
   readonly count: number;
+  /** Equal parts, each mixed in itself, as processes do that have only a part of the batch. */
+  readonly parts: number;
 }
 
 /** Mixes the first `count` images of a batch in place, and writes partners and weights. */
-export function mixBatch({ out, shape, spec, seed, epoch, count }: MixingTask): void {
+export function mixBatch(task: MixingTask): void {
+  const size = Math.ceil(task.count / task.parts);
+  for (let from = 0; from < task.count; from += size) {
+    mixPart(task, from, Math.min(from + size, task.count));
+  }
+}
+
+/** Mixes the images from `from` to `end`. */
+function mixPart({ out, shape, spec, seed, epoch }: MixingTask, from: number, end: number): void {
   const size = imageBytes(shape);
-  const first = out.images.slice(0, size);
-  for (let i = 0; i < count; i++) {
-    const next = (i + 1) % count;
+  const first = out.images.slice(from * size, (from + 1) * size);
+  for (let i = from; i < end; i++) {
+    const next = i + 1 < end ? i + 1 : from;
     // Each image is changed after the one before it has been mixed with it; the first is kept for the last.
-    const partner = next === 0 ? first : out.images.subarray(next * size, (next + 1) * size);
+    const partner = next === from ? first : out.images.subarray(next * size, (next + 1) * size);
     const random = stream(seed, 'mix', epoch, out.indices[i]!);
     const mixture = chooseMixture(spec, shape, random);
     applyMixture(out.images.subarray(i * size, (i + 1) * size), partner, shape, mixture);
