@@ -21,7 +21,7 @@ import { resumedConfig } from './resume.ts';
 import { cutMetrics, readRunConfig } from './run-folder.ts';
 import { releaseLock, takeLock } from './run-lock.ts';
 import { makeStepTaker } from './step-taker.ts';
-import { sharedConfig, sharedNote, threadsOf } from './team-config.ts';
+import { sharedConfig, threadsOf } from './team-config.ts';
 import type { Overlap } from './team-step.ts';
 import { trainEpochs } from './trainer.ts';
 import {

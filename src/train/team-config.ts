@@ -26,7 +26,7 @@ export function sharedConfig(config: RunConfig, ranks: number): RunConfig {
 export function sharedNote(asked: RunConfig, shared: RunConfig): readonly string[] {
   const [was, is] = [asked.replicas, shared.replicas];
   if (was === is || was === 1) return [];
-  return [`batch norm takes its statistics of 1/${is} of the batch on each rank, not of 1/${was}`];
+  return [`batch norm takes its statistics of 1/${is} of the batch, not of 1/${was}`];
 }
 
 /** The divisors of n next to `near`. */
