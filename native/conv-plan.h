@@ -80,9 +80,12 @@ inline void planTogether(Executor& e, Step& s) {
   }
 }
 
-// Strips without which a loop over all blocks has too few tasks.
+// Strips without which a loop over the blocks has too few tasks. In training over those of one replica: its statistics,
+// which are sums over strips, then are the same bits in whatever process and beside whatever other replicas.
 INLINE int leastStrips(const Executor& e, const Conv& c, bool all, int passes) {
-  return ceilDiv(kTasks, blocks(e) * ceilDiv(c.groups, chooseChunk(c, all, c.outHeight, passes)));
+  const int images = e.batch / e.replicas, tasks = minimum(kTasks, maximum(kTasks / 2, images / 4));
+  const int chunks = ceilDiv(c.groups, chooseChunk(c, all, c.outHeight, passes));
+  return trains(e) ? ceilDiv(tasks, e.blocksPerReplica * chunks) : ceilDiv(kTasks, blocks(e) * chunks);
 }
 
 // Returns the scratch floats one worker needs.
