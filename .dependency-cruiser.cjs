@@ -26,7 +26,7 @@ const mayImport = {
   export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    ...['experiment', 'export', 'serve', 'ui'],
+    ...['dist', 'experiment', 'export', 'serve', 'ui'],
   ],
   ui: ['core', 'data', 'kernels', 'model', 'train', 'experiment'],
   web: [

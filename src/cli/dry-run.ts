@@ -3,16 +3,26 @@
 import { checkAugment } from '../data/batches/batch-content.ts';
 import type { AnyImageSet } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
+import type { Launched } from '../dist/launcher.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
+import { type Estimate, estimateShared } from '../experiment/estimate.ts';
 import { describeNetwork } from '../plan/describe.ts';
 import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import { configNetwork, networkName } from '../train/network-choice.ts';
+import { sharedConfig, threadsOf } from '../train/team-config.ts';
 import { chosenAugment } from '../train/trainer-parts.ts';
-import { printData, printJson } from './terminal.ts';
+import { formatDuration, printData, printJson } from './terminal.ts';
 
-/** Opens the data, plans the network and prints what would run. Throws what training would throw. */
-export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
+/**
+ * Opens the data, plans the network, times a few of its steps and prints what would run. Of several processes that were launched
+ * to train together all do so at once, as they would train, and the first one prints.
+ *
+ * Throws what training would throw.
+ */
+export async function dryRun(asked: RunConfig, json: boolean, launched?: Launched): Promise<void> {
+  const { rank = 0, ranks = 1, localRanks = ranks } = launched ?? {};
+  const config = sharedConfig({ ...asked, threads: threadsOf(asked, localRanks) }, ranks);
   const dataset = await openDataset(datasetRequest(config));
   const { train, validation, test, classes } = dataset;
   const { channels, height, width } = train;
@@ -22,10 +32,12 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
   const augment = chosenAugment(config);
   if (augment !== null) checkAugment(augment, train);
   const description = describeNetwork(spec, {
-    batch,
-    replicas: config.replicas,
+    batch: batch / ranks,
+    replicas: config.replicas / ranks,
     storage: config.storage,
   });
+  const estimate = await estimateShared(config, ranks);
+  if (rank > 0) return;
   const stepsPerEpoch = Math.floor(train.count / batch);
   const plan = {
     config,
@@ -42,7 +54,10 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
     params: description.params,
     paramsPaper: description.paramsPaper,
     macs: description.macs,
+    ranks,
     trainingMemory: description.memory.training.total,
+    imagesPerSecond: estimate.trainRate,
+    timeMs: estimate.timeMs,
   };
   if (json) return printJson(plan);
   const held = validation ? `${formatCount(validation.count)} validation, ` : '';
@@ -51,11 +66,18 @@ export async function dryRun(config: RunConfig, json: boolean): Promise<void> {
       `network  ${networkName(config)}, depth ${config.depth}: ${formatCount(plan.params)} parameters, ${formatCount(plan.macs)} MACs an image`,
       `data     ${dataset.name}: ${formatCount(train.count)} training, ${held}${formatCount(test.count)} test images of ${channels}×${height}×${width}, ${classes.length} classes`,
       `steps    ${formatCount(plan.steps)}: ${config.epochs} epochs of ${formatCount(stepsPerEpoch)} batches of ${batch}`,
-      `memory   ${formatBytes(plan.trainingMemory)} for a batch, ${formatBytes(memoryBytes([train, test, validation]))} of images`,
+      `memory   ${formatBytes(plan.trainingMemory)} for ${ranks === 1 ? 'a batch' : `the batch's part of each of ${ranks} ranks`}, ${formatBytes(memoryBytes([train, test, validation]))} of images`,
+      `time     ${timeText(estimate, config)}`,
       ...dataset.skipped.map((reason) => `skipped  ${reason}`),
       'Nothing was trained or written (--dry-run).',
     ].join('\n'),
   );
+}
+
+/** Without the reading of data, and the sums of several processes. */
+function timeText({ timeMs, trainRate, why }: Estimate, { epochs }: RunConfig): string {
+  if (timeMs === null || trainRate === null) return why ?? 'not measured';
+  return `about ${formatDuration(timeMs)} for ${epochs} epochs: steps timed here make ${formatCount(Math.round(trainRate))} images/s`;
 }
 
 /** What the splits take: nothing for images that are mapped or decoded as they are needed. */

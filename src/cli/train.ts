@@ -1,6 +1,7 @@
 /** `igc train`: trains a network, or goes on with a run; progress on stderr, the result on stdout. */
 import { type Command, Option } from 'commander';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
+import { readLauncher } from '../dist/launcher.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import type { RunSummary, TrainEvent } from '../train/events.ts';
 import type { TrainOptions } from '../train/train.ts';
@@ -48,7 +49,7 @@ async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
     return withConfig(command, async (config) => {
       if (flags.printConfig) return printJson(config);
       const { dryRun } = await import('./dry-run.ts');
-      return dryRun(config, flags.json ?? false);
+      return dryRun(config, flags.json ?? false, readDistFlags(flags) && readLauncher(process.env));
     });
   }
   refuseBesideResume(flags);

@@ -13,8 +13,12 @@ import { sizesOf } from '../train/trainer-parts.ts';
 import type { PlannedRun } from './run-plan.ts';
 
 /** What a run will take. */
-export interface RunEstimate {
+export interface RunEstimate extends Estimate {
   readonly run: PlannedRun;
+}
+
+/** What training a configuration will take. */
+export interface Estimate {
   readonly trainImages: number;
   readonly testImages: number;
   /** Measured; null where the network was not run. */
@@ -57,8 +61,22 @@ export async function* estimateRuns(runs: readonly PlannedRun[]): AsyncGenerator
     const key = JSON.stringify([spec, batch, progressive, ...machine]);
     const measured = rates.get(key) ?? measureRates(config, data, batch);
     rates.set(key, measured);
-    yield estimateOf(run, data, batch, measured);
+    yield { run, ...estimateOf(config, data, batch, measured) };
   }
+}
+
+/**
+ * Estimates one configuration, trained by so many processes that have an equal part of every batch each, from the rate of this
+ * one of them. What they say to each other comes on top, and reading the data.
+ */
+export async function estimateShared(config: RunConfig, ranks: number): Promise<Estimate> {
+  const data = await dataSizes(config);
+  const batch = batchSizeFor(config, data.trainImages);
+  const own = { ...config, replicas: config.replicas / ranks };
+  const rates = measureRates(own, data, batch / ranks);
+  const all =
+    typeof rates === 'string' ? rates : { train: ranks * rates.train, test: ranks * rates.test };
+  return estimateOf(config, data, batch, all);
 }
 
 /** The sum of estimates, and how many of them are missing from it. */
@@ -79,16 +97,15 @@ async function dataSizes(config: RunConfig) {
 }
 
 function estimateOf(
-  run: PlannedRun,
-  { trainImages, testImages }: Pick<RunEstimate, 'trainImages' | 'testImages'>,
+  { epochs, evalEvery }: RunConfig,
+  { trainImages, testImages }: Pick<Estimate, 'trainImages' | 'testImages'>,
   batch: number,
   rates: Rates | string,
-): RunEstimate {
-  const known = { run, trainImages, testImages };
+): Estimate {
+  const known = { trainImages, testImages };
   if (typeof rates === 'string') {
     return { ...known, trainRate: null, testRate: null, timeMs: null, why: rates };
   }
-  const { epochs, evalEvery } = run.config;
   const trained = epochs * Math.floor(trainImages / batch) * batch;
   const evaluated = Math.ceil(epochs / evalEvery) * testImages;
   const timeMs = 1000 * (trained / rates.train + evaluated / rates.test);

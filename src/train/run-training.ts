@@ -21,7 +21,7 @@ import { resumedConfig } from './resume.ts';
 import { cutMetrics, readRunConfig } from './run-folder.ts';
 import { releaseLock, takeLock } from './run-lock.ts';
 import { makeStepTaker } from './step-taker.ts';
-import { sharedConfig, threadsOf } from './team-config.ts';
+import { ranksOfHost, sharedConfig, threadsOf } from './team-config.ts';
 import type { Overlap } from './team-step.ts';
 import { trainEpochs } from './trainer.ts';
 import {
@@ -90,7 +90,7 @@ interface Prepared {
 
 async function prepare(config: RunConfig, team: Team): Promise<Prepared> {
   const dataset = await openDataset(datasetRequest(config));
-  const threads = threadsOf(config, team);
+  const threads = threadsOf(config, ranksOfHost(team));
   const choice = chooseKernels({ kernels: config.kernels, threads });
   const statistics = config.data.statistics ?? (await measureStatistics(dataset.train));
   const training = makeTrainingModel(config, dataset, statistics, choice.kernels, team);

@@ -37,13 +37,17 @@ function divisors(n: number, near: number): readonly number[] {
   return [below, above].filter((d) => d !== undefined);
 }
 
+/** Ranks on the same host as this one, itself included. */
+export function ranksOfHost({ rank, hosts }: Pick<Team, 'rank' | 'hosts'>): number {
+  return hosts.filter((host) => host === hosts[rank]).length;
+}
+
 /**
  * Threads of this rank, where the configuration leaves them open (0): its share of the host's cores, or fewer where the
  * launcher bound it to fewer.
  */
-export function threadsOf({ threads }: Pick<RunConfig, 'threads'>, team: Team): number {
-  if (threads !== 0 || team.ranks === 1) return threads;
-  const neighbours = team.hosts.filter((host) => host === team.hosts[team.rank]).length;
-  const share = Math.max(1, Math.floor(cpus().length / neighbours));
+export function threadsOf({ threads }: Pick<RunConfig, 'threads'>, ranksOfHost: number): number {
+  if (threads !== 0 || ranksOfHost === 1) return threads;
+  const share = Math.max(1, Math.floor(cpus().length / ranksOfHost));
   return Math.min(availableParallelism(), share);
 }
