@@ -1,6 +1,6 @@
 /**
  * Imports point one way:
- *   core ← spec ← theory ← plan ← kernels, data, dist, formats ← model ← train ← experiment, export ← ui ← cli
+ *   core ← spec ← theory ← plan ← kernels, data, formats, team ← model ← train ← experiment, export ← ui ← cli
  *                                                          model ← runtime ← serve ← cli
  *   web, the page, stands beside them: what it takes of them must need nothing of Node
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
@@ -13,12 +13,12 @@ const mayImport = {
   plan: ['core', 'draw', 'spec', 'theory'],
   kernels: ['core', 'spec', 'plan'],
   data: ['core'],
-  dist: ['core'],
+  team: ['core'],
   formats: ['core', 'spec'],
   model: ['core', 'spec', 'plan', 'kernels', 'formats'],
   runtime: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model'],
   serve: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model', 'runtime'],
-  train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'dist', 'formats', 'model'],
+  train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'team'],
   bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   experiment: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
@@ -26,7 +26,7 @@ const mayImport = {
   export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    ...['dist', 'experiment', 'export', 'serve', 'ui'],
+    ...['experiment', 'export', 'serve', 'team', 'ui'],
   ],
   ui: ['core', 'data', 'kernels', 'model', 'train', 'experiment'],
   web: [

@@ -1,7 +1,7 @@
 /** --dist and what belongs to it: training by several processes that mpirun or srun started. */
 import { type Command, Option } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
-import { readLauncher } from '../dist/launcher.ts';
+import { readLauncher } from '../team/launcher.ts';
 import { overlaps } from '../train/team-step.ts';
 import type { DistOptions } from '../train/trainer-messages.ts';
 import { parseDuration } from './options.ts';

@@ -3,10 +3,10 @@
 import { checkAugment } from '../data/batches/batch-content.ts';
 import type { AnyImageSet } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
-import type { Launched } from '../dist/launcher.ts';
 import { formatBytes, formatCount } from '../draw/text-table.ts';
 import { type Estimate, estimateShared } from '../experiment/estimate.ts';
 import { describeNetwork } from '../plan/describe.ts';
+import type { Launched } from '../team/launcher.ts';
 import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import { configNetwork, networkName } from '../train/network-choice.ts';

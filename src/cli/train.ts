@@ -1,7 +1,7 @@
 /** `igc train`: trains a network, or goes on with a run; progress on stderr, the result on stdout. */
 import { type Command, Option } from 'commander';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
-import { readLauncher } from '../dist/launcher.ts';
+import { readLauncher } from '../team/launcher.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import type { RunSummary, TrainEvent } from '../train/events.ts';
 import type { TrainOptions } from '../train/train.ts';

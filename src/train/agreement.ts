@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { dataError, IgcError } from '../core/errors.ts';
 import { fromPlainError, type PlainError, toPlainError } from '../core/plain-error.ts';
-import type { Team } from '../dist/team.ts';
 import type { RealArray } from '../kernels/contract.ts';
+import type { Team } from '../team/team.ts';
 
 const agreedErrors = new WeakSet<Error>();
 

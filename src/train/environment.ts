@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { Team } from '../dist/team.ts';
 import type { ChosenKernels } from '../kernels/choose.ts';
+import type { Team } from '../team/team.ts';
 
 export interface Environment {
   /** When the session began, ISO 8601. */

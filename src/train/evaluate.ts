@@ -15,9 +15,9 @@ import {
 } from '../data/batches/batch-content.ts';
 import { type Batch, openBatches } from '../data/batches/batches.ts';
 import type { AnyImageSet, ChannelStatistics } from '../data/dataset.ts';
-import { soloTeam, type Team } from '../dist/team.ts';
 import type { Model } from '../model/model.ts';
 import { planModel } from '../model/model.ts';
+import { soloTeam, type Team } from '../team/team.ts';
 import { addBatch, type Evaluation, newTally, summarize, type Tally } from './tally.ts';
 
 export interface EvaluationSplit {

@@ -3,7 +3,7 @@
  * hides the sums; where the thread that sums takes the core of one that computes, it costs more than it hides. So `auto` tries
  * both ways in turns on the first steps and takes the one that was faster on the slowest rank.
  */
-import type { Team } from '../dist/team.ts';
+import type { Team } from '../team/team.ts';
 import type { Overlap } from './team-step.ts';
 
 export interface OverlapChoice {

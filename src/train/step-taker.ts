@@ -1,7 +1,7 @@
 /** How the trainer takes a step: alone, or with a team whose ranks have a part of every batch each. */
 import type { Batch } from '../data/batches/batches.ts';
-import type { Team } from '../dist/team.ts';
 import type { Executor } from '../kernels/contract.ts';
+import type { Team } from '../team/team.ts';
 import { gradientStep, type Stepped, type StepRates } from './gradient-step.ts';
 import { countCorrect } from './tally.ts';
 import { type Overlap, teamStepTaker } from './team-step.ts';

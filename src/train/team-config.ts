@@ -1,7 +1,7 @@
 /** What a configuration means for a team of several processes. */
 import { availableParallelism, cpus } from 'node:os';
 import { usageError } from '../core/errors.ts';
-import type { Team } from '../dist/team.ts';
+import type { Team } from '../team/team.ts';
 import type { RunConfig } from './config.ts';
 
 /**

@@ -6,11 +6,12 @@
  * `replicas` computes. Sums are taken in parts, the last layers' first, whether they overlap backward or follow it, so that the
  * choice changes no bit.
  */
-import type { SharedNumbers, Team } from '../dist/team.ts';
+
 import type { Executor, RealArray } from '../kernels/contract.ts';
 import type { Model } from '../model/model.ts';
 import { type GradientPart, gradientParts } from '../plan/gradient-parts.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { SharedNumbers, Team } from '../team/team.ts';
 import type { Stepped, StepRates } from './gradient-step.ts';
 import { type OverlapChoice, overlapChoice } from './overlap-choice.ts';
 import type { StepOutcome, StepTaker, StepTakerOptions } from './step-taker.ts';

@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { IgcError, internalError } from '../core/errors.ts';
 import { toPlainError } from '../core/plain-error.ts';
-import { joinMpiTeam } from '../dist/mpi-team.ts';
-import { soloTeam, type Team } from '../dist/team.ts';
+import { joinMpiTeam } from '../team/mpi-team.ts';
+import { soloTeam, type Team } from '../team/team.ts';
 import { isAgreed } from './agreement.ts';
 import { runTraining } from './run-training.ts';
 import { stopReasons, type TrainerData, type TrainerMessage } from './trainer-messages.ts';

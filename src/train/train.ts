@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { IgcError, internalError, usageError } from '../core/errors.ts';
 import { fromPlainError } from '../core/plain-error.ts';
 import { workerUrl } from '../core/worker-url.ts';
-import { leaveThreads } from '../dist/leave-threads.ts';
+import { leaveThreads } from '../team/leave-threads.ts';
 import { type ConfigOverrides, resolveConfig } from './config.ts';
 import type { RunSummary, TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';

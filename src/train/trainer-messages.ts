@@ -1,6 +1,6 @@
 /** What train.ts and its worker say to each other, as plain data. */
 import type { PlainError } from '../core/plain-error.ts';
-import type { TeamRequest } from '../dist/team.ts';
+import type { TeamRequest } from '../team/team.ts';
 import type { TrainEvent } from './events.ts';
 import type { TrainTask } from './run-training.ts';
 import type { Overlap } from './team-step.ts';

@@ -1,6 +1,6 @@
 /**
  * Training by a team, its ranks threads of this process: the same as one process with as many replicas, whatever happens on
- * the way. How it travels over MPI: test/dist.
+ * the way. How it travels over MPI: test/team.
  */
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';

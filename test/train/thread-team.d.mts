@@ -1,4 +1,4 @@
-import type { Team } from '../../src/dist/team.ts';
+import type { Team } from '../../src/team/team.ts';
 
 export interface ThreadTeamMemory {
   readonly barrier: SharedArrayBuffer;

@@ -1,5 +1,5 @@
 /**
- * A team of threads of one process, for tests where there is no MPI: the same promises as src/dist/mpi-team.ts, sums in the order
+ * A team of threads of one process, for tests where there is no MPI: the same promises as src/team/mpi-team.ts, sums in the order
  * of the ranks.
  */
 

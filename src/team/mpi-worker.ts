@@ -1,0 +1,50 @@
+/** Entry of the thread that calls MPI; mpi-team.ts starts it. Does one job after the other, blocking in each. */
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { internalError } from '../core/errors.ts';
+import { toPlainError } from '../core/plain-error.ts';
+import { type Mpi, startMpi } from './mpi.ts';
+import {
+  announce,
+  asked,
+  done,
+  type MpiAnswer,
+  type MpiJob,
+  type MpiWorkerData,
+} from './mpi-jobs.ts';
+
+const { control: memory, port } = workerData as MpiWorkerData;
+const control = new Int32Array(memory);
+const answer = (message: MpiAnswer) => port.postMessage(message);
+let mpi: Mpi | undefined;
+
+async function perform(job: MpiJob): Promise<void> {
+  if (job.kind === 'start') {
+    mpi = await startMpi();
+    const { library, rank, ranks } = mpi;
+    return answer({ started: { library, rank, ranks } });
+  }
+  if (mpi === undefined) throw internalError(`${job.kind} came before MPI was started`);
+  switch (job.kind) {
+    case 'sum':
+      return mpi.sum(job.values);
+    case 'broadcast':
+      return mpi.broadcast(job.bytes);
+    case 'finalize':
+      return mpi.finalize();
+  }
+}
+
+for (let number = 0, isOver = false; !isOver; number++) {
+  Atomics.wait(control, asked, number);
+  const job = receiveMessageOnPort(port)?.message as MpiJob;
+  try {
+    await perform(job);
+    isOver = job.kind === 'finalize';
+    announce(control, done, number + 1);
+  } catch (error) {
+    isOver = true;
+    answer({ error: toPlainError(error) });
+    announce(control, done, -1 - number);
+  }
+}
+port.close();
