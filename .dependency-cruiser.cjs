@@ -19,7 +19,10 @@ const mayImport = {
   runtime: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model'],
   serve: ['core', 'spec', 'plan', 'kernels', 'data', 'formats', 'model', 'runtime'],
   train: ['core', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'team'],
-  bench: ['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
+  bench: [
+    ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'team'],
+    'train',
+  ],
   experiment: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   ],

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, Option } from 'commander';
 import { exitCodes, IgcError } from '../core/errors.ts';
 import { type KernelChoice, kernelChoices } from '../kernels/choose.ts';
+import { readLauncher } from '../team/launcher.ts';
 import { type Work, works } from '../train/repeatable-step.ts';
 import { benchEncoded, benchPixels, encodedText, pixelText } from './data.ts';
 import { benchLayers, layersText } from './layers.ts';
@@ -23,12 +24,14 @@ import {
 import { type PeerName, peerNames } from './peer.ts';
 import type { Row } from './rows.ts';
 import { benchScaling, scalingText } from './scaling.ts';
-import { benchStep } from './step.ts';
+import { benchStep, chosenNetwork, type NetworkChoice } from './step.ts';
 import { stepText } from './step-text.ts';
 import { benchStorage, storageText } from './storage.ts';
 import { benchTable } from './table.ts';
 import { tableChart } from './table-chart.ts';
 import { tableMarkdown } from './table-markdown.ts';
+import { benchTeam, teamText } from './team.ts';
+import { benchRank, type TeamRankOptions } from './team-rank.ts';
 
 const resultsFolder = fileURLToPath(new URL('../../bench/results/', import.meta.url));
 
@@ -49,6 +52,7 @@ async function main(): Promise<void> {
   addScalingCommand(program);
   addStorageCommand(program);
   addDataCommand(program);
+  addTeamCommands(program);
   await program.parseAsync();
 }
 
@@ -171,6 +175,29 @@ function addDataCommand(program: Command): void {
       if (flags.images === undefined) print(flags, await benchPixels(flags), pixelText);
       else print(flags, await benchEncoded(flags.images, flags.rounds), encodedText);
     });
+}
+
+interface TeamFlags extends NetworkFlags {
+  readonly ranks: number;
+  readonly mpirun: string;
+}
+
+function addTeamCommands(program: Command): void {
+  const command = program
+    .command('team')
+    .description('training by the ranks of mpirun on this machine, beside one process');
+  addNetworkFlags(command)
+    .option('--ranks <N>', 'processes; they share --threads', positiveInteger, 2)
+    .option('--mpirun <command>', 'what starts them', 'mpirun')
+    .action((flags: TeamFlags) => {
+      print(flags, benchTeam({ ...flags, ...readNetworkFlags(flags) }), teamText);
+    });
+  program.command('team-rank <request>', { hidden: true }).action((request: string) => {
+    const options = JSON.parse(request) as TeamRankOptions & NetworkChoice;
+    const report = benchRank(chosenNetwork(options), options);
+    const { rank = 0 } = readLauncher(process.env);
+    if (rank === 0) process.stdout.write(`${JSON.stringify(report)}\n`);
+  });
 }
 
 /** The report with date and machine as JSON, or as text for people. */
