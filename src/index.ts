@@ -232,3 +232,4 @@ export { type RecipeName, recipes } from './train/recipes.ts';
 export { readRunConfig } from './train/run-folder.ts';
 export type { ClassAccuracy, Evaluation } from './train/tally.ts';
 export { type TrainOptions, train } from './train/train.ts';
+export type { DistOptions } from './train/trainer-messages.ts';

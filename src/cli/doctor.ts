@@ -31,6 +31,7 @@ interface Diagnosis {
   readonly chosen: { readonly name: string; readonly threads: number; readonly reason: string };
   readonly buildTools: readonly Finding[];
   readonly images: Finding;
+  readonly mpi: Finding;
   readonly dataFolders: readonly Finding[];
 }
 
@@ -93,6 +94,7 @@ async function examine(): Promise<Diagnosis> {
       findTool('python3', ['python3', 'python']),
     ],
     images: await findDecoder(),
+    mpi: await findMpiLibrary(),
     dataFolders: await findDataFolders(),
   };
 }
@@ -167,6 +169,16 @@ async function findDecoder(): Promise<Finding> {
   }
 }
 
+async function findMpiLibrary(): Promise<Finding> {
+  const { findMpi } = await import('../team/mpi.ts');
+  try {
+    return { name: 'MPI', ok: true, detail: `${await findMpi()}: mpirun igc train --dist mpi` };
+  } catch (error) {
+    const detail = error instanceof Error ? error.message.replace(/^dist: /, '') : String(error);
+    return { name: 'MPI', ok: false, detail };
+  }
+}
+
 async function findDataFolders(): Promise<readonly Finding[]> {
   const { usualDataFolders } = await import('../data/readers/data-folder.ts');
   return usualDataFolders().map((name) => {
@@ -203,6 +215,9 @@ function diagnosisText(diagnosis: Diagnosis): string {
     '',
     bold('Images'),
     ...findingLines([diagnosis.images]),
+    '',
+    bold('Several processes'),
+    ...findingLines([diagnosis.mpi]),
     '',
     bold('Data'),
     ...findingLines(diagnosis.dataFolders),

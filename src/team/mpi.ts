@@ -43,6 +43,12 @@ export async function startMpi(): Promise<Mpi> {
   };
 }
 
+/** The MPI library that training over several processes would take, as `Open MPI 4.1.4 (libmpi.so.40)`. Throws as `startMpi`. */
+export async function findMpi(): Promise<string> {
+  const library = await loadLibrary(libraryNames(process.env, process.platform));
+  return `${identify(library).library} (${library.name})`;
+}
+
 /** Asks the library for its name and version, which is allowed before MPI_Init. */
 function identify(library: ForeignLibrary): KnownMpi {
   const text = Buffer.alloc(8192); // MPI_MAX_LIBRARY_VERSION_STRING is 256 in Open MPI, 8192 in MPICH

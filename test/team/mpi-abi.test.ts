@@ -59,6 +59,17 @@ describe('without MPI', () => {
     expect(stderr).toMatch(message);
   });
 
+  it.each(['libmissing.so', 'libm.so.6'])('igc doctor says so too (%s)', async (library) => {
+    const { outcome } = startIgc(['doctor', '--json'], { env: { IGCNET_MPI_LIBRARY: library } });
+    const { code, stdout } = await outcome;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).mpi).toMatchObject({
+      name: 'MPI',
+      ok: false,
+      detail: expect.stringContaining(library),
+    });
+  });
+
   it('--dist-timeout and --dist-overlap are for --dist', async () => {
     const { outcome } = startIgc(['train', '--recipe', 'digits', '--dist-timeout', '3s']);
     const { code, stderr } = await outcome;

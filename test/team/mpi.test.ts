@@ -1,10 +1,11 @@
 /** Training over MPI, with every MPI that is installed, in processes that its mpirun starts. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../train/small-run.ts';
-import { igc, installed, runRanks } from './mpirun.ts';
+import { bench, igc, installed, mpiEnvironment, runRanks } from './mpirun.ts';
 
 interface Step {
   readonly hash: string;
@@ -59,6 +60,27 @@ describe.each(installed.map((mpi) => [mpi.name, mpi] as const))('igc train under
     const again = runRanks(mpi, 2, [igc, ...digits, '--output', output, '--name', 'a']);
     expect(again.status).not.toBe(0);
     expect(again.stderr.match(/the run exists already/g)).toHaveLength(1);
+  });
+
+  it('is what igc doctor finds', () => {
+    const { status, stdout } = runRanks(mpi, 1, [igc, 'doctor', '--json']);
+    expect(status).toBe(0);
+    const detail = expect.stringContaining(mpi.name);
+    expect(JSON.parse(stdout).mpi).toMatchObject({ ok: true, detail });
+  });
+
+  it('is beside one process in the benchmark', () => {
+    const words = [mpi.command, ...mpi.crowded].join(' ');
+    const small = ['--depth', '8', '--batch', '16', '--rounds', '1', '--mpirun', words, '--json'];
+    const { status, stdout } = spawnSync(process.execPath, [bench, 'team', ...small], {
+      encoding: 'utf8',
+      env: mpiEnvironment,
+    });
+    expect(status).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report.library).toContain(mpi.name);
+    expect(report.ratio.median).toBeCloseTo(report.team / report.oneProcess, 10);
+    expect(report.sums.map(({ bytes }: { bytes: number }) => bytes)).toContain(2 ** 26);
   });
 
   it('tells a mistake on the command line once', () => {

@@ -28,6 +28,8 @@ for (const { name, command } of known) {
 
 export const igc = fileURLToPath(new URL('../../dist/cli/igc.js', import.meta.url));
 
+export const bench = fileURLToPath(new URL('../../dist/bench/bench.js', import.meta.url));
+
 /** Open MPI refuses root unless told twice. */
 export const mpiEnvironment = {
   ...process.env,
