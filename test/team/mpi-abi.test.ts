@@ -1,4 +1,5 @@
 /** Which MPI libraries are known by what they say of themselves, and where they are looked for. */
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { libraryNames, readLauncher } from '../../src/team/launcher.ts';
 import { recogniseMpi } from '../../src/team/mpi-abi.ts';
@@ -57,6 +58,17 @@ describe('without MPI', () => {
     const { code, stderr } = await outcome;
     expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, lines: 1 });
     expect(stderr).toMatch(message);
+  });
+
+  it('and without koffi, how to install it', async () => {
+    const hook = fileURLToPath(new URL('./without-koffi.mjs', import.meta.url));
+    const { outcome } = startIgc(['train', '--recipe', 'digits', '--dist', 'mpi'], {
+      env: { NODE_OPTIONS: `--import ${hook}` },
+    });
+    const { code, stderr } = await outcome;
+    const message =
+      "dist: needs the package koffi, by which MPI is called, got Cannot find package 'koffi'; npm install koffi\n";
+    expect({ code, stderr }).toEqual({ code: 2, stderr: message });
   });
 
   it.each(['libmissing.so', 'libm.so.6'])('igc doctor says so too (%s)', async (library) => {
