@@ -107,13 +107,15 @@ function addRanks(tally: Tally, isLeft: boolean, team: Team, name: string): bool
   if (team.ranks === 1) return isLeft;
   const { confusion } = tally;
   const classes = confusion.length;
-  const sums = Float64Array.of(tally.loss, tally.inTopK, Number(isLeft), ...confusion.flat());
+  const sums = new Float64Array(3 + classes * classes);
+  sums.set([tally.loss, tally.inTopK, Number(isLeft)]);
+  const counts = sums.subarray(3);
+  for (const [i, row] of confusion.entries()) counts.set(row, i * classes);
   team.sum(sums, `the evaluation of ${name}`);
   [tally.loss, tally.inTopK] = [sums[0]!, sums[1]!];
-  const counts = sums.subarray(3);
-  confusion.forEach((row, i) => {
-    row.splice(0, classes, ...counts.subarray(i * classes, (i + 1) * classes));
-  });
+  for (const [i, row] of confusion.entries()) {
+    for (let j = 0; j < classes; j++) row[j] = counts[i * classes + j]!;
+  }
   return sums[2]! > 0;
 }
 

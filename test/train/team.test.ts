@@ -12,7 +12,14 @@ import type { TrainEvent } from '../../src/train/events.ts';
 import { readModelFile } from '../../src/train/read-model.ts';
 import type { TrainTask } from '../../src/train/run-training.ts';
 import { nmse } from '../kernels/trial.ts';
-import { collect, lastingParts, resumeTask, smallTask, temporaryFolder } from './small-run.ts';
+import {
+  collect,
+  lastingParts,
+  resumeTask,
+  smallRun,
+  smallTask,
+  temporaryFolder,
+} from './small-run.ts';
 import { threadTeamMemory } from './thread-team.mjs';
 
 interface RankResult {
@@ -122,6 +129,20 @@ describe('a team', () => {
     }
     const [first, ...others] = runs.map((run) => lastingParts(run));
     for (const other of others) expect(other).toEqual(first);
+  });
+
+  it('adds up its evaluations, of many classes too', async () => {
+    const synthetic = { ...smallRun.data.synthetic, testCount: 400, classes: 400 };
+    const many = { ...choices, data: { ...smallRun.data, valSplit: 0, synthetic }, epochs: 1 };
+    const solo = await trainAlone(temporaryFolder(), many);
+    const room = { room: 2 ** 21 };
+    const team = await trainTogether(2, smallTask(temporaryFolder(), many), room);
+    const [want] = rowsOf(solo);
+    for (const result of team) {
+      expect(result.error).toBeUndefined();
+      expect(rowsOf(result)[0]!.testLoss).toBeCloseTo(want!.testLoss!, 10);
+      expect(rowsOf(result)[0]!.testAccuracy).toBe(want!.testAccuracy);
+    }
   });
 
   it('warns that more ranks than replicas change what batch norm sees', async () => {
