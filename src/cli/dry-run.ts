@@ -56,6 +56,7 @@ export async function dryRun(asked: RunConfig, json: boolean, launched?: Launche
     macs: description.macs,
     ranks,
     trainingMemory: description.memory.training.total,
+    memoryBytes: estimate.memoryBytes,
     imagesPerSecond: estimate.trainRate,
     timeMs: estimate.timeMs,
   };
@@ -66,12 +67,24 @@ export async function dryRun(asked: RunConfig, json: boolean, launched?: Launche
       `network  ${networkName(config)}, depth ${config.depth}: ${formatCount(plan.params)} parameters, ${formatCount(plan.macs)} MACs an image`,
       `data     ${dataset.name}: ${formatCount(train.count)} training, ${held}${formatCount(test.count)} test images of ${channels}×${height}×${width}, ${classes.length} classes`,
       `steps    ${formatCount(plan.steps)}: ${config.epochs} epochs of ${formatCount(stepsPerEpoch)} batches of ${batch}`,
-      `memory   ${formatBytes(plan.trainingMemory)} for ${ranks === 1 ? 'a batch' : `the batch's part of each of ${ranks} ranks`}, ${formatBytes(memoryBytes([train, test, validation]))} of images`,
+      `memory   ${memoryText(estimate, plan)}`,
+      `images   ${formatBytes(memoryBytes([train, test, validation]))} in memory`,
       `time     ${timeText(estimate, config)}`,
       ...dataset.skipped.map((reason) => `skipped  ${reason}`),
       'Nothing was trained or written (--dry-run).',
     ].join('\n'),
   );
+}
+
+/** Of one process: as its kernels took it just now, or as planned. */
+function memoryText(
+  { memoryBytes }: Estimate,
+  { trainingMemory, ranks }: { readonly trainingMemory: number; readonly ranks: number },
+): string {
+  const part = ranks === 1 ? 'a batch' : `its part of a batch on each of ${ranks} ranks`;
+  return memoryBytes === null
+    ? `${formatBytes(trainingMemory)} for ${part}, evaluations and working memory not counted`
+    : `${formatBytes(memoryBytes)} for ${part} and evaluations, as measured`;
 }
 
 /** Without the reading of data, and the sums of several processes. */

@@ -3,12 +3,14 @@ import os from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { openDataset } from '../data/open-dataset.ts';
 import { chooseKernels } from '../kernels/choose.ts';
+import { nativeMemory } from '../kernels/native.ts';
 import { describeNetwork } from '../plan/describe.ts';
 import type { Shape } from '../spec/graph.ts';
+import type { NetSpec } from '../spec/network.ts';
 import { batchSizeFor } from '../train/batch-size.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import { configNetwork } from '../train/network-choice.ts';
-import { makeStep, type RepeatableStep } from '../train/repeatable-step.ts';
+import { makeStep, type RepeatableStep, type Work } from '../train/repeatable-step.ts';
 import { sizesOf } from '../train/trainer-parts.ts';
 import type { PlannedRun } from './run-plan.ts';
 
@@ -26,14 +28,17 @@ export interface Estimate {
   readonly testRate: number | null;
   /** Training and evaluations; null where it was not measured. */
   readonly timeMs: number | null;
+  /** Of steps and evaluations, with all that the kernels need; null where it was not measured. */
+  readonly memoryBytes: number | null;
   /** Why it was not measured. */
   readonly why?: string;
 }
 
-/** Images per second of a training step and of an evaluation. */
+/** Images per second of a training step and of an evaluation, and what both take of memory together. */
 interface Rates {
   readonly train: number;
   readonly test: number;
+  readonly memoryBytes: number;
 }
 
 /** A network is timed for so long, and so many times at least. */
@@ -75,7 +80,9 @@ export async function estimateShared(config: RunConfig, ranks: number): Promise<
   const own = { ...config, replicas: config.replicas / ranks };
   const rates = measureRates(own, data, batch / ranks);
   const all =
-    typeof rates === 'string' ? rates : { train: ranks * rates.train, test: ranks * rates.test };
+    typeof rates === 'string'
+      ? rates
+      : { ...rates, train: ranks * rates.train, test: ranks * rates.test };
   return estimateOf(config, data, batch, all);
 }
 
@@ -104,12 +111,14 @@ function estimateOf(
 ): Estimate {
   const known = { trainImages, testImages };
   if (typeof rates === 'string') {
-    return { ...known, trainRate: null, testRate: null, timeMs: null, why: rates };
+    const unknown = { trainRate: null, testRate: null, timeMs: null, memoryBytes: null };
+    return { ...known, ...unknown, why: rates };
   }
   const trained = epochs * Math.floor(trainImages / batch) * batch;
   const evaluated = Math.ceil(epochs / evalEvery) * testImages;
   const timeMs = 1000 * (trained / rates.train + evaluated / rates.test);
-  return { ...known, trainRate: rates.train, testRate: rates.test, timeMs };
+  const { train: trainRate, test: testRate, memoryBytes } = rates;
+  return { ...known, trainRate, testRate, timeMs, memoryBytes };
 }
 
 /** Both rates, or why they were not measured. Training's is the mean over epochs of several sizes, if there are any. */
@@ -126,10 +135,21 @@ function measureRates(
     return `not measured: a batch of ${batch} takes ${gib} GiB, more than half of what is free`;
   }
   const test = Math.min(config.testBatchSize, 400);
+  let memoryBytes = 0;
+  const measure = (network: NetSpec, images: number, work: Work) => {
+    const measured = measureStep(
+      () => makeStep(network, kernels, images, work, work === 'train' ? config.storage : 'float32'),
+      images,
+    );
+    memoryBytes +=
+      measured.nativeBytes ||
+      describeNetwork(network, { batch: images }).memory[work === 'train' ? 'training' : work]
+        .total;
+    return measured.rate;
+  };
   const trainRate = (side: number) => {
     const sized = { ...input, ...(side > 0 && { height: side, width: side }) };
-    const network = configNetwork(config, { input: sized, classes });
-    return measureRate(makeStep(network, kernels, batch, 'train', config.storage), batch);
+    return measure(configNetwork(config, { input: sized, classes }), batch, 'train');
   };
   const sizes = sizesOf(config);
   const whole = { untilEpoch: config.epochs, side: 0 };
@@ -137,14 +157,15 @@ function measureRates(
     const epochs = untilEpoch - (sizes[i - 1]?.untilEpoch ?? 0);
     return epochs > 0 ? sum + epochs / config.epochs / trainRate(side) : sum;
   }, 0);
-  return {
-    train: 1 / secondsPerImage,
-    test: measureRate(makeStep(spec, kernels, test, 'inference'), test),
-  };
+  const testRate = measure(spec, test, 'inference');
+  return { train: 1 / secondsPerImage, test: testRate, memoryBytes };
 }
 
-/** Images per second of the median step, the first one left out. */
-function measureRate({ step, executor }: RepeatableStep, batch: number): number {
+/** Images per second of the median step, the first one left out, and what native kernels took for it; 0 of others. */
+function measureStep(make: () => RepeatableStep, batch: number) {
+  const before = nativeMemory().bytes;
+  const { step, executor } = make();
+  const nativeBytes = nativeMemory().bytes - before;
   const times: number[] = [];
   step();
   for (
@@ -157,5 +178,5 @@ function measureRate({ step, executor }: RepeatableStep, batch: number): number 
   }
   executor.dispose();
   times.sort((a, b) => a - b);
-  return (1000 * batch) / times[Math.floor(times.length / 2)]!;
+  return { rate: (1000 * batch) / times[Math.floor(times.length / 2)]!, nativeBytes };
 }
