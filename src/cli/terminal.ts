@@ -64,11 +64,6 @@ export function formatClock(timeMs: number): string {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
 }
 
-/** A word as a shell reads it, quoted when it must be. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 /** A path as short as it can be said from the working folder. */
 export function shortPath(absolute: string): string {
   const relative = path.relative(process.cwd(), absolute) || '.';
