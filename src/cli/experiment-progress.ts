@@ -43,7 +43,9 @@ export function makeExperimentProgress(
       switch (event.kind) {
         case 'plan': {
           const { runs, todo } = event;
-          return line(`${runs} runs: ${runs - todo} done, ${todo} to do`);
+          return line(
+            `${runs === 1 ? '1 run' : `${runs} runs`}: ${runs - todo} done, ${todo} to do`,
+          );
         }
         case 'begin': {
           places.set(event.run.id, event.place);

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { usageError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import type { RunPlan } from '../experiment/run-plan.ts';
 import type { Submission } from '../slurm/submit.ts';
 import { parseCount, parseDuration, parseNumber } from './options.ts';
@@ -83,8 +84,8 @@ function tellSubmission(folder: string, submission: Submission): void {
     return;
   }
   printData(`array ${jobs.array}, report ${jobs.report}`);
-  const place = shortPath(path.resolve(folder));
-  printNews(`${runsText(indices.length)} submitted${rest}; see "igc sweep status ${place}"`);
+  const place = shellWord(shortPath(path.resolve(folder)));
+  printNews(`${runsText(indices.length)} submitted${rest}; see: igc sweep status ${place}`);
 }
 
 function runsText(count: number): string {

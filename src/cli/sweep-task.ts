@@ -23,40 +23,54 @@ interface TaskFlags {
   readonly cpus?: string;
 }
 
-async function runTask(folder: string, { index: text, cpus }: TaskFlags): Promise<void> {
-  const { readExperiment } = await import('../experiment/experiment-folder.ts');
+/** What a task has seen of its run. */
+interface Watch {
+  told?: NodeJS.Signals;
+  hasMoved: boolean;
+}
+
+async function runTask(folder: string, { index, cpus }: TaskFlags): Promise<void> {
+  const { noteRunFailure, readExperiment } = await import('../experiment/experiment-folder.ts');
   const plan = readExperiment(folder);
-  if (plan === undefined)
+  if (plan === undefined) {
     throw dataError({ path: folder, rule: 'must be the folder of an experiment' });
-  const runs = [pickRun(plan, text)];
+  }
+  const run = pickRun(plan, index);
   const given = cpus ?? process.env.SLURM_CPUS_PER_TASK;
   const cores = given === undefined ? undefined : parseCount('--cpus', given);
-  let told: NodeJS.Signals | undefined;
-  let hasMoved = false;
+  const watch: Watch = { hasMoved: false };
   try {
-    const { undone, taken } = await runVisibly(
-      folder,
-      { ...plan, runs },
-      {
-        cores,
-        whenTaken: 'leave',
-        onSignal: (name) => {
-          told = name;
-        },
-        onEvent: (event) => {
-          hasMoved ||= event.kind === 'train' && ['step', 'epoch'].includes(event.event.kind);
-        },
-      },
-    );
-    for (const { holder } of taken)
-      printNews(`nothing to do here: ${holderText(holder)} trains it`);
-    const [failed] = undone;
-    if (failed) throw new IgcError('failure', `${failed.run.label}: ${failed.message}`);
+    await trainRun(folder, { ...plan, runs: [run] }, cores, watch);
   } catch (error) {
-    const isStopped = error instanceof IgcError && error.kind === 'interrupted';
-    if (isStopped && told !== undefined) await giveBack(told, hasMoved);
+    const kind = error instanceof IgcError ? error.kind : undefined;
+    // Nothing has begun then that could keep the reason for those who ask how the run stands.
+    if (error instanceof IgcError && kind === 'data') noteRunFailure(folder, run, error.message);
+    if (kind === 'interrupted' && watch.told !== undefined) await giveBack(watch.told, watch);
     throw error;
   }
+}
+
+async function trainRun(
+  folder: string,
+  plan: RunPlan,
+  cores: number | undefined,
+  watch: Watch,
+): Promise<void> {
+  const { undone, taken } = await runVisibly(folder, plan, {
+    cores,
+    whenTaken: 'leave',
+    onSignal: (name) => {
+      watch.told = name;
+    },
+    onEvent: (event) => {
+      watch.hasMoved ||= event.kind === 'train' && ['step', 'epoch'].includes(event.event.kind);
+    },
+  });
+  for (const { holder } of taken) {
+    printNews(`nothing to do here: ${holderText(holder)} trains it`);
+  }
+  const [failed] = undone;
+  if (failed) throw new IgcError('failure', `${failed.run.label}: ${failed.message}`);
 }
 
 function pickRun({ runs }: RunPlan, text: string): RunPlan['runs'][number] {
@@ -67,7 +81,7 @@ function pickRun({ runs }: RunPlan, text: string): RunPlan['runs'][number] {
 }
 
 /** The run is saved; under Slurm, its task waits in the queue for the rest. */
-async function giveBack(told: NodeJS.Signals, hasMoved: boolean): Promise<void> {
+async function giveBack(told: NodeJS.Signals, { hasMoved }: Watch): Promise<void> {
   const { ownTask, requeueTask } = await import('../slurm/requeue.ts');
   const task = ownTask();
   if (task === undefined) return;

@@ -257,13 +257,17 @@ function taskOf({ folder, plan: { evaluate }, jobs, cores }: Crew, run: PlannedR
 }
 
 /** Is there anything to do for a run? A diverged one would diverge again. */
-function isLeft(folder: string, run: PlannedRun, { evaluate }: RunPlan): boolean {
+export function isLeft(
+  folder: string,
+  run: PlannedRun,
+  { evaluate }: Pick<RunPlan, 'evaluate'>,
+): boolean {
   const record = experimentRecord(folder, run);
   return record.status !== 'diverged' && !isComplete(record, evaluate);
 }
 
-/** Each data set is opened once before hours of training: missing data are said at once. */
-async function checkData(runs: readonly PlannedRun[]): Promise<void> {
+/** Opens each data set once, before hours of training or of waiting for it. Throws `data` for missing ones. */
+export async function checkData(runs: readonly PlannedRun[]): Promise<void> {
   const requests = new Map(
     runs.map(({ config }) => [JSON.stringify(config.data), datasetRequest(config)] as const),
   );

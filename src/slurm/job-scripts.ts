@@ -102,9 +102,12 @@ export function reportScript(
     '#SBATCH --time=01:00:00',
     ...placeLines(folder, workingFolder, 'report-%j.log'),
     ...extraLines(sbatchArgs),
-    `${shellWords(igc)} report ${shellWords([folder])} || exit`,
-    'if [ "$#" -eq 0 ] || [ "$1" -eq 0 ]; then exit 0; fi',
-    `exec ${shellWords(igc)} ${shellWords(again)} --retries "$(($1 - 1))"`,
+    `${shellWords(igc)} report ${shellWords([folder])}`,
+    'result=$?',
+    'if [ "$#" -gt 0 ] && [ "$1" -gt 0 ]; then',
+    `  ${shellWords(igc)} ${shellWords(again)} --retries "$(($1 - 1))" || result=$?`,
+    'fi',
+    'exit $result',
   ]);
 }
 

@@ -4,12 +4,11 @@ import { makeFolder, replaceFile } from '../core/durable-files.ts';
 import { complain, dataError, IgcError } from '../core/errors.ts';
 import {
   addToExperiment,
-  experimentRecord,
   readExperiment,
   withExperimentLock,
 } from '../experiment/experiment-folder.ts';
+import { checkData, isLeft } from '../experiment/run-experiment.ts';
 import { type RunPlan, uniqueRuns } from '../experiment/run-plan.ts';
-import { isComplete } from '../experiment/run-record.ts';
 import { addJob, readJobs } from './job-list.ts';
 import {
   arrayScript,
@@ -50,14 +49,15 @@ export interface SubmitRequest {
 /**
  * Writes the scripts into the experiment's folder and submits them; with nothing left to do, does neither.
  *
- * Throws a data error where there is no experiment, and a failure with what Slurm says when it refuses.
+ * Throws a data error where there is no experiment or data are missing, and a failure with what Slurm says when it refuses.
  */
 export async function submitExperiment(request: SubmitRequest): Promise<Submission> {
   const { places, settings, dryRun } = request;
   const { folder } = places;
   if (dryRun) return planJobs(request, wholePlan(request), false);
-  if (request.plan === undefined) wholePlan(request); // or the lock would make a folder of nothing
   await callSlurm('sbatch', ['--version']); // before anything is written
+  const known = wholePlan(request);
+  await checkData(leftOf(folder, known).map((index) => known.runs[index]!));
   return withExperimentLock(folder, async () => {
     const { plan: added } = request;
     const plan = added === undefined ? wholePlan(request) : addToExperiment(folder, added);
@@ -92,14 +92,12 @@ function wholePlan({ places: { folder }, plan }: SubmitRequest): RunPlan {
 
 async function planJobs(
   { places, settings, keepCancelled = false }: SubmitRequest,
-  { runs, evaluate }: RunPlan,
+  plan: RunPlan,
   askSlurm: boolean,
 ): Promise<Submission> {
   const { folder } = places;
-  const left = [...runs.keys()].filter((index) => {
-    const record = experimentRecord(folder, runs[index]!);
-    return record.status !== 'diverged' && !isComplete(record, evaluate);
-  });
+  const { runs } = plan;
+  const left = leftOf(folder, plan);
   const jobs = askSlurm ? readJobs(folder) : [];
   const states = statesByRun(jobs, await readJobStates(jobs));
   const isQueued = (index: number) => states.has(index) && isLive(states.get(index)!);
@@ -116,6 +114,11 @@ async function planJobs(
       report: reportScript(places, settings),
     },
   };
+}
+
+/** The runs that are to be done, by their indices. */
+function leftOf(folder: string, plan: RunPlan): readonly number[] {
+  return [...plan.runs.keys()].filter((index) => isLeft(folder, plan.runs[index]!, plan));
 }
 
 async function submitScript(args: readonly string[]): Promise<number> {

@@ -48,7 +48,12 @@ export async function startSlurm(): Promise<SlurmCluster> {
   };
   const run: SlurmCluster['run'] = (command, ...args) =>
     execFileSync(command, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const leave = () => {
+    for (const daemon of processes) daemon.kill('SIGKILL');
+  };
+  process.once('exit', leave); // when a test ends early
   const stop = async () => {
+    process.off('exit', leave);
     for (const daemon of processes.reverse()) await ended(daemon);
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
@@ -79,7 +84,7 @@ export async function startSlurm(): Promise<SlurmCluster> {
   }
 }
 
-/** Times are short, so that a test need not wait for a scheduler made for days. */
+/** Times are short, so that a test need not wait for a scheduler made for days; `cred_expire` is a requeued job's delay. */
 function configuration(folder: string, control: number, node: number): string {
   const address = `NodeHostname=${hostname()} NodeAddr=127.0.0.1`;
   return `ClusterName=igctest
@@ -88,7 +93,7 @@ SlurmctldPort=${control}
 SlurmdPort=${node}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=${folder}/munge.socket
+AuthInfo=cred_expire=5,socket=${folder}/munge.socket
 CredType=cred/munge
 StateSaveLocation=${folder}/state
 SlurmdSpoolDir=${folder}/spool
@@ -101,7 +106,7 @@ TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerType=sched/backfill
-SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=1,requeue_delay=1
+SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=1,preempt_youngest_first
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobAcctGatherType=jobacct_gather/none
