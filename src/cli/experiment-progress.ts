@@ -7,7 +7,14 @@ import type { ExperimentEvent, Place } from '../experiment/run-experiment.ts';
 import type { PlannedRun } from '../experiment/run-plan.ts';
 import type { StepEvent, TrainEvent } from '../train/events.ts';
 import { makeLiveLine, type ProgressOutput } from './live-line.ts';
-import { formatClock, formatDuration, formatPercent, paletteFor, warningText } from './terminal.ts';
+import {
+  formatClock,
+  formatCounted,
+  formatDuration,
+  formatPercent,
+  paletteFor,
+  warningText,
+} from './terminal.ts';
 
 export interface ExperimentProgress {
   show(event: ExperimentEvent): void;
@@ -43,9 +50,7 @@ export function makeExperimentProgress(
       switch (event.kind) {
         case 'plan': {
           const { runs, todo } = event;
-          return line(
-            `${runs === 1 ? '1 run' : `${runs} runs`}: ${runs - todo} done, ${todo} to do`,
-          );
+          return line(`${formatCounted(runs, 'run')}: ${runs - todo} done, ${todo} to do`);
         }
         case 'begin': {
           places.set(event.run.id, event.place);

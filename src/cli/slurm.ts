@@ -6,7 +6,7 @@ import { shellWord } from '../core/shell-word.ts';
 import type { RunPlan } from '../experiment/run-plan.ts';
 import type { Submission } from '../slurm/submit.ts';
 import { parseCount, parseDuration, parseNumber } from './options.ts';
-import { printData, printJson, printNews, shortPath } from './terminal.ts';
+import { formatCounted, printData, printJson, printNews, shortPath } from './terminal.ts';
 
 /** Flags of both commands. */
 export interface SlurmFlags {
@@ -67,7 +67,9 @@ function parseRetries(text: string): number {
 function printScripts({ indices, scripts }: Submission): void {
   const { array, report } = scripts;
   printData(`# array.sbatch\n${array}\n# report.sbatch, after it\n${report}`);
-  printNews(`${runsText(indices.length)} to submit; nothing was written or submitted (--dry-run)`);
+  printNews(
+    `${formatCounted(indices.length, 'run')} to submit; nothing was written or submitted (--dry-run)`,
+  );
 }
 
 function tellSubmission(folder: string, submission: Submission): void {
@@ -85,9 +87,7 @@ function tellSubmission(folder: string, submission: Submission): void {
   }
   printData(`array ${jobs.array}, report ${jobs.report}`);
   const place = shellWord(shortPath(path.resolve(folder)));
-  printNews(`${runsText(indices.length)} submitted${rest}; see: igc sweep status ${place}`);
-}
-
-function runsText(count: number): string {
-  return count === 1 ? '1 run' : `${count} runs`;
+  printNews(
+    `${formatCounted(indices.length, 'run')} submitted${rest}; see: igc sweep status ${place}`,
+  );
 }

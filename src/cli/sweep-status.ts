@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { textTable } from '../draw/text-table.ts';
 import type { SweepStatus } from '../slurm/sweep-status.ts';
 import { sharedOptions } from './options.ts';
-import { printData, printJson, printNews, shownText } from './terminal.ts';
+import { formatCounted, printData, printJson, printNews, shownText } from './terminal.ts';
 
 /** Adds `status` to `sweep`. */
 export function statusCommand(sweep: Command): void {
@@ -32,7 +32,7 @@ function statusText({ runs, jobs }: SweepStatus): string {
     ...[since.slice(0, 19).replace('T', ' '), shownText(remark)],
   ]);
   const tasks = jobs.map(({ kind, id, indices, states, submitted }) => {
-    const count = kind === 'array' ? `, ${indices.length} tasks` : '';
+    const count = kind === 'array' ? `, ${formatCounted(indices.length, 'task')}` : '';
     const when = submitted.slice(0, 19).replace('T', ' ');
     return `${kind} ${id}${count}, submitted ${when}: ${countsText(Object.entries(states)) || 'unknown to Slurm'}`;
   });
@@ -41,7 +41,7 @@ function statusText({ runs, jobs }: SweepStatus): string {
   return [
     ...textTable([...heads, ...rest], rows),
     '',
-    `${runs.length} runs: ${countsText([...states])}. Times are UTC.`,
+    `${formatCounted(runs.length, 'run')}: ${countsText([...states])}. Times are UTC.`,
     ...tasks,
   ].join('\n');
 }

@@ -48,6 +48,11 @@ export function formatPercent(percent: number): string {
   return `${percent.toFixed(2)}%`;
 }
 
+/** `1 run`, `2 runs`. */
+export function formatCounted(count: number, what: string): string {
+  return count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}
+
 /** A duration: `850 ms`, `12.3 s`, `4:05`, `2:03:04`. */
 export function formatDuration(timeMs: number): string {
   if (timeMs < 1000) return `${Math.round(timeMs)} ms`;
