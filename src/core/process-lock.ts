@@ -17,6 +17,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { codeOf, failAsWriteError, writeDurably } from './durable-files.ts';
 import {
@@ -143,12 +144,25 @@ function isAlive(lock: string, { text, changedMs }: LockFile): boolean {
   const holder = parseHolder(text);
   if (holder === undefined) return false;
   if (isHere(holder)) return isAliveHere(holder);
-  return diskTimeMs(lock) - changedMs < staleMs;
+  return diskTimeMs(path.dirname(lock)) - changedMs < staleMs;
 }
 
-/** The time by the clock of the disk that the lock lies on, which may be another machine's. */
-function diskTimeMs(lock: string): number {
-  const probe = besideName(lock);
+/** How far the clock of a folder's disk, which may be another machine's, is ahead of this process's own; and when measured. */
+const disks = new Map<string, { readonly aheadMs: number; readonly atMs: number }>();
+const measureAgainMs = 60_000;
+
+/** The time by the clock of the disk that the folder lies on. */
+function diskTimeMs(folder: string): number {
+  const nowMs = performance.now();
+  const known = disks.get(folder);
+  if (known !== undefined && nowMs - known.atMs < measureAgainMs) return nowMs + known.aheadMs;
+  const measured = writtenNowMs(folder);
+  disks.set(folder, { aheadMs: measured - nowMs, atMs: nowMs });
+  return measured;
+}
+
+function writtenNowMs(folder: string): number {
+  const probe = besideName(path.join(folder, '.now'));
   try {
     writeFileSync(probe, '');
     return statSync(probe).mtimeMs;

@@ -142,7 +142,9 @@ interface WaitingRun {
   isTaken: boolean;
 }
 
-const pollMs = 1000;
+/** How long until runs that others have are looked at again, which is a file each on a disk that many share. */
+const leastPollMs = 1000;
+const pollMsPerRun = 20;
 
 /** Gives the reasons of the runs that failed, by their ids. */
 async function* runAll(
@@ -156,6 +158,7 @@ async function* runAll(
   const waiting: WaitingRun[] = left.map((run, i) => {
     return { run, place: { index: i + 1, of: left.length }, isTaken: false };
   });
+  let nextLook = 0;
   const end = ({ run, place }: WaitingRun, how: RunEnd) => {
     if (how.kind === 'failed') messages.set(run.id, how.message);
     events.put({ kind: 'end', run, place, end: how, record: experimentRecord(folder, run) });
@@ -164,6 +167,7 @@ async function* runAll(
     events.put({ kind: 'begin', run: job.run, place: job.place });
     const done = runOne(crew, job.run).then((how) => {
       active.delete(done);
+      nextLook = 0;
       if (how.kind !== 'taken') return end(job, how);
       waiting.push({ ...job, isTaken: true });
     });
@@ -175,9 +179,13 @@ async function* runAll(
   signal?.addEventListener('abort', stopAll);
   try {
     for (;;) {
-      for (const { job, how } of pickFree(crew, waiting, active)) {
-        if (how === undefined) begin(job);
-        else end(job, how);
+      const pollMs = Math.max(leastPollMs, pollMsPerRun * waiting.length);
+      if (performance.now() >= nextLook) {
+        nextLook = performance.now() + pollMs;
+        for (const { job, how } of pickFree(crew, waiting, active)) {
+          if (how === undefined) begin(job);
+          else end(job, how);
+        }
       }
       if (active.size === 0 && events.size() === 0) {
         if (waiting.length === 0 || signal?.aborted || whenTaken === 'leave') return messages;
