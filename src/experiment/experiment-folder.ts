@@ -117,15 +117,14 @@ function earlyFailureOf(folder: string, { name }: PlannedRun): string {
   return path.join(folder, 'failures', name);
 }
 
-const patienceMs = 60_000;
-
 /**
  * Does what only one process may do at a time to an experiment's folder, which is made: moments of work, for which others
- * wait. Throws a failure that names who holds it, when that takes more than a minute.
+ * wait. Throws a failure that names who holds it, when that takes longer than `patienceMs`.
  */
 export async function withExperimentLock<T>(
   folder: string,
   work: () => T | Promise<T>,
+  patienceMs = 60_000,
 ): Promise<T> {
   const lock = path.join(folder, 'lock');
   makeFolder(folder);
@@ -152,7 +151,7 @@ function lockedError(folder: string, holder: LockHolder): Error {
   const message = complain({
     path: folder,
     rule: 'must be written by one process at a time',
-    got: `${holderText(holder)}, which has been writing it for a minute`,
+    got: `${holderText(holder)}, which is writing it all the time`,
     hint: 'stop that one, or try again',
   });
   return new IgcError('failure', message);

@@ -151,6 +151,21 @@ describe('igc sweep task', () => {
     expect(code).toBe(0);
   });
 
+  it('fails, and does not come back, when it was told to stop before its first step', async () => {
+    const { slurm, folder } = await submitted('early', '--epochs', '100000');
+    slurm.answer('squeue', 'RUNNING\n');
+    const env = { PATH: slurm.searchPath, SLURM_ARRAY_JOB_ID: '41', SLURM_ARRAY_TASK_ID: '0' };
+    const running = startIgc(['sweep', 'task', folder, '--index', '0'], { env });
+    await untilSaid(running, /^\[1\/1\]/m);
+    running.process.kill('SIGUSR1');
+    const { code, stderr } = await running.outcome;
+    const said =
+      'task 41_0: was told to stop before it had done one step; a longer --time lets it begin';
+    expect(stderr.trimEnd().split('\n').at(-1)).toBe(said);
+    expect(code).toBe(1);
+    expect(slurm.calls().filter((call) => call.startsWith('scontrol'))).toEqual([]);
+  });
+
   it('ends without another word to the disk when its run was taken over', async () => {
     const { folder } = await submitted('lost', '--epochs', '100000');
     const running = startIgc(['sweep', 'task', folder, '--index', '0']);

@@ -215,6 +215,10 @@ describe('several workers on one folder', () => {
       expect(readExperiment(folder)).toBeUndefined();
       isFree = true;
     });
+    await expect(withExperimentLock(folder, () => {}, 0)).rejects.toMatchObject({
+      kind: 'failure',
+      message: `${folder}: must be written by one process at a time, got process ${process.pid}, which is writing it all the time; stop that one, or try again`,
+    });
     const { result } = await runAll(folder, plan());
     expect(isFree).toBe(true);
     expect(result?.undone).toEqual([]);
