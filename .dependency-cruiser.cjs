@@ -2,6 +2,7 @@
  * Imports point one way:
  *   core ← spec ← theory ← plan ← kernels, data, formats, team ← model ← train ← experiment, export ← ui ← cli
  *                                                          model ← runtime ← serve ← cli
+ *                                                          experiment ← slurm ← cli
  *   web, the page, stands beside them: what it takes of them must need nothing of Node
  * `draw` hangs off spec, `bench` off train; src/index.ts may import everything but cli. Each row says what a folder may import.
  */
@@ -26,10 +27,11 @@ const mayImport = {
   experiment: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
   ],
+  slurm: ['core', 'experiment'],
   export: ['core', 'draw', 'spec', 'theory', 'kernels', 'formats', 'model', 'train'],
   cli: [
     ...['core', 'draw', 'spec', 'theory', 'plan', 'kernels', 'data', 'formats', 'model', 'train'],
-    ...['experiment', 'export', 'serve', 'team', 'ui'],
+    ...['experiment', 'slurm', 'export', 'serve', 'team', 'ui'],
   ],
   ui: ['core', 'data', 'kernels', 'model', 'train', 'experiment'],
   web: [

@@ -13,6 +13,8 @@
 
 // Errors
 export { type ErrorKind, exitCodes, IgcError } from './core/errors.ts';
+// Experiments
+export type { LockHolder } from './core/lock-holder.ts';
 export { channelStatistics } from './data/channel-statistics.ts';
 // Data
 export { checkDataset, type DatasetReport } from './data/check.ts';
@@ -59,7 +61,6 @@ export {
 export { equivalenceSvg } from './draw/equivalence.ts';
 export { networkSvg } from './draw/network.ts';
 export { networkBlockSvg } from './draw/network-block.ts';
-// Experiments
 export {
   type PaperCell,
   type PaperExperiment,
@@ -141,6 +142,14 @@ export type { ModelSource } from './runtime/model-source.ts';
 export type { NetworkFacts } from './serve/network.ts';
 export { type ServedModel, type ServeEvents, serveModel } from './serve/serve-model.ts';
 export type { ServeOptions, ServeSettings } from './serve/settings.ts';
+export type { JobPlaces, JobSettings } from './slurm/job-scripts.ts';
+export { type Submission, type SubmitRequest, submitExperiment } from './slurm/submit.ts';
+export {
+  readSweepStatus,
+  type SweepRun,
+  type SweepRunState,
+  type SweepStatus,
+} from './slurm/sweep-status.ts';
 export type { BlockSpec } from './spec/blocks.ts';
 // Networks
 export type { Graph, GraphNode, Op, Shape } from './spec/graph.ts';

@@ -2,11 +2,19 @@
  * An experiment as seen on a terminal: a line that stays for each run that begins or ends, and one that rewrites itself
  * with what is going on. Where stderr is no terminal, a line for every epoch instead.
  */
+import { holderText } from '../core/lock-holder.ts';
 import type { ExperimentEvent, Place } from '../experiment/run-experiment.ts';
 import type { PlannedRun } from '../experiment/run-plan.ts';
 import type { StepEvent, TrainEvent } from '../train/events.ts';
 import { makeLiveLine, type ProgressOutput } from './live-line.ts';
-import { formatClock, formatDuration, formatPercent, paletteFor, warningText } from './terminal.ts';
+import {
+  formatClock,
+  formatCounted,
+  formatDuration,
+  formatPercent,
+  paletteFor,
+  warningText,
+} from './terminal.ts';
 
 export interface ExperimentProgress {
   show(event: ExperimentEvent): void;
@@ -42,7 +50,7 @@ export function makeExperimentProgress(
       switch (event.kind) {
         case 'plan': {
           const { runs, todo } = event;
-          return line(`${runs} runs: ${runs - todo} done, ${todo} to do`);
+          return line(`${formatCounted(runs, 'run')}: ${runs - todo} done, ${todo} to do`);
         }
         case 'begin': {
           places.set(event.run.id, event.place);
@@ -50,7 +58,7 @@ export function makeExperimentProgress(
         }
         case 'wait':
           return line(
-            `${event.run.label}: waiting for process ${event.pid}, which still trains it`,
+            `${event.run.label}: ${holderText(event.holder)} trains it; it is done here if that one leaves it`,
           );
         case 'train':
           return train(event.run, event.event);

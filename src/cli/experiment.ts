@@ -4,7 +4,11 @@ import type { Command } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
 import { formatCount, textTable } from '../draw/text-table.ts';
 import type { Report } from '../experiment/report.ts';
-import type { ExperimentResult } from '../experiment/run-experiment.ts';
+import type {
+  ExperimentEvent,
+  ExperimentOptions,
+  ExperimentResult,
+} from '../experiment/run-experiment.ts';
 import type { RunPlan } from '../experiment/run-plan.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import { makeExperimentProgress } from './experiment-progress.ts';
@@ -22,12 +26,16 @@ export interface ExperimentFlags {
 }
 
 export function addExperimentOptions(command: Command): Command {
-  return command
-    .option('--seeds <n>', 'runs of each, with seeds 0, 1, …; or a list: 0,3,7', '1')
+  return addSeeds(command)
     .option('--jobs <n>', 'runs at a time, each in a process with its share of the cores', '1')
     .option('--max-time <time>', 'stop after 90s, 30m, 2h, …; the same command goes on')
     .option('--dry-run', 'list the runs, with the time that they take by a measured rate, and stop')
     .addOption(sharedOptions.json());
+}
+
+/** `--seeds`. */
+export function addSeeds(command: Command): Command {
+  return command.option('--seeds <n>', 'runs of each, with seeds 0, 1, …; or a list: 0,3,7', '1');
 }
 
 /** Says of --name what it names here; after the configuration's flags were added. */
@@ -91,13 +99,17 @@ export async function runPlanned(
   throwIfUndone(folder, plan, result);
 }
 
-/** Writes the report of an experiment into its folder. */
+/** Writes the report of an experiment into its folder, one worker at a time. */
 async function report(folder: string): Promise<Report> {
   const { makeReport } = await import('../experiment/report.ts');
   const { writeReport } = await import('../experiment/write-report.ts');
+  const { withExperimentLock } = await import('../experiment/experiment-folder.ts');
   const into = path.join(folder, 'report');
-  const made = makeReport(folder);
-  await writeReport(into, made);
+  const made = await withExperimentLock(folder, async () => {
+    const report = makeReport(folder);
+    await writeReport(into, report);
+    return report;
+  });
   printNews(`report written to ${shortPath(path.resolve(into))}: report.html, .md, .csv and .json`);
   return made;
 }
@@ -110,24 +122,41 @@ function throwIfUndone(folder: string, { runs }: RunPlan, { undone }: Experiment
   throw new IgcError('failure', `${message}; the same command tries them again`);
 }
 
-async function runVisibly(
+interface VisibleRun extends Omit<ExperimentOptions, 'signal'> {
+  readonly limitMs?: number | undefined;
+  /** Hears every event, too. */
+  readonly onEvent?: (event: ExperimentEvent) => void;
+  /** For a scheduler's task, and told of the signal that stops it. */
+  readonly onSignal?: (name: NodeJS.Signals) => void;
+}
+
+/** Runs a plan with its progress on stderr, until it is done or somebody stops it. */
+export async function runVisibly(
   folder: string,
   plan: RunPlan,
-  { jobs, limitMs }: { readonly jobs: number; readonly limitMs: number | undefined },
+  { limitMs, onEvent, onSignal, ...options }: VisibleRun,
 ): Promise<ExperimentResult> {
   const { runExperiment } = await import('../experiment/run-experiment.ts');
   const progress = makeExperimentProgress(process.stderr);
-  const interruption = listenForInterrupt(() => {
-    progress.line('stopping after these steps and saving; press Ctrl-C again to stop at once');
-  });
+  const isTask = onSignal !== undefined;
+  const interruption = listenForInterrupt(
+    (name) => {
+      const insist = isTask ? '' : '; press Ctrl-C again to stop at once';
+      const why = isTask ? `${name}: ` : '';
+      progress.line(`${why}stopping after these steps and saving${insist}`);
+      onSignal?.(name);
+    },
+    { userSignal: isTask, isPatient: isTask },
+  );
   const limit = limitMs === undefined ? [] : [AbortSignal.timeout(limitMs)];
   const signal = AbortSignal.any([interruption.signal, ...limit]);
   try {
-    const events = runExperiment(folder, plan, { jobs, signal });
+    const events = runExperiment(folder, plan, { ...options, signal });
     for (;;) {
       const { value, done } = await events.next();
       if (done) return value;
       progress.show(value);
+      onEvent?.(value);
     }
   } finally {
     progress.finish();

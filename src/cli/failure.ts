@@ -70,6 +70,7 @@ function inOurWords(said: string): string {
   return said
     .replace(/^unknown (option|command) '(.*)'$/, 'unknown $1 $2')
     .replace(/^missing required argument '(.*)'$/, 'needs <$1>')
+    .replace(/^required option '(?:-., )?(--\S+).*' not specified$/, 'needs $1')
     .replace(/^option '(?:-., )?(--\S+).*' argument missing$/, '$1 needs a value')
     .replace(
       /^option '(?:-., )?(--\S+).*' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/,

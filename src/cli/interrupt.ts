@@ -4,24 +4,37 @@
  */
 import { exitCodes } from '../core/errors.ts';
 
+/** For those who are told to stop by more signals, or by several that mean one thing. */
+export interface InterruptOptions {
+  /** SIGUSR1 counts too: a scheduler's word that the time is nearly over. */
+  readonly userSignal?: boolean;
+  /** A later signal does not end the process. */
+  readonly isPatient?: boolean;
+}
+
 export interface Interruption {
   readonly signal: AbortSignal;
   /** Stops listening. */
   release(): void;
 }
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const usualSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Under `npm start` one Ctrl-C comes twice: from the terminal and handed on by npm. */
 const echoMs = 500;
 
 /** Listens until released; `onFirst` is told once, of which signal it was. */
-export function listenForInterrupt(onFirst: (name: NodeJS.Signals) => void): Interruption {
+export function listenForInterrupt(
+  onFirst: (name: NodeJS.Signals) => void,
+  { userSignal = false, isPatient = false }: InterruptOptions = {},
+): Interruption {
+  const signals = userSignal ? ([...usualSignals, 'SIGUSR1'] as const) : usualSignals;
   const controller = new AbortController();
   let firstAt = 0;
   const listener = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
-      if (performance.now() - firstAt > echoMs) process.exit(exitCodes.interrupted);
+      const isEcho = isPatient || performance.now() - firstAt <= echoMs;
+      if (!isEcho) process.exit(exitCodes.interrupted);
       return;
     }
     firstAt = performance.now();

@@ -1,8 +1,9 @@
 /** What is said at the end of a training: the result, and where to go from there. */
 import path from 'node:path';
+import { shellWord } from '../core/shell-word.ts';
 import { textTable } from '../draw/text-table.ts';
 import type { RunSummary } from '../train/events.ts';
-import { formatDuration, formatPercent, shellWord, shortPath } from './terminal.ts';
+import { formatDuration, formatPercent, shortPath } from './terminal.ts';
 
 /** The result of a run as lines of `name  value`. */
 export function resultText(summary: RunSummary, folder: string): string {

@@ -49,6 +49,7 @@ function makeProgram(onMistake: (name: string) => void): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
+    .enablePositionalOptions() // or `sweep` would take the options of `sweep submit`
     .configureHelp({
       sortSubcommands: false,
       helpWidth: Math.min(process.stdout.columns ?? 100, 110),

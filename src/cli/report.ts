@@ -26,9 +26,16 @@ export function reportCommand(program: Command): void {
 async function runReport(folder: string, { out, json }: ReportFlags): Promise<void> {
   const { makeReport } = await import('../experiment/report.ts');
   const { writeReport, reportJson } = await import('../experiment/write-report.ts');
-  const report = makeReport(folder);
+  const { isExperiment, withExperimentLock } = await import('../experiment/experiment-folder.ts');
   const into = path.resolve(out ?? path.join(folder, 'report'));
-  await writeReport(into, report);
+  const make = async () => {
+    const made = makeReport(folder);
+    await writeReport(into, made);
+    return made;
+  };
+  // Workers that end write the same report.
+  const isShared = out === undefined && isExperiment(folder);
+  const report = await (isShared ? withExperimentLock(folder, make) : make());
   if (json) printJson(reportJson(report));
   else printData(await reportText(report));
   for (const reason of report.unreadable) printNews(warningText(`left out: ${reason}`));

@@ -1,9 +1,11 @@
 /** `igc sweep`: a question of one's own as a grid or a list of choices, run as the paper's experiments are. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { usageError } from '../core/errors.ts';
 import { isRecord } from '../core/nested-values.ts';
+import type { RunPlan } from '../experiment/run-plan.ts';
 import {
   addExperimentOptions,
+  addSeeds,
   type ExperimentFlags,
   experimentFolder,
   nameExperiment,
@@ -12,34 +14,96 @@ import {
 } from './experiment.ts';
 import { parseYaml, readOptionFile } from './option-file.ts';
 import { addConfigFlags, nameFlagIn, sharedOptions } from './options.ts';
+import { addSlurmOptions, type SlurmFlags, submitToSlurm } from './slurm.ts';
+import { statusCommand } from './sweep-status.ts';
+import { taskCommand } from './sweep-task.ts';
 import { printNews, warningText } from './terminal.ts';
 
-interface SweepFlags extends ExperimentFlags {
+interface GridFlags {
+  readonly seeds: string;
   readonly grid?: readonly string[];
   readonly list?: string;
 }
+
+type SweepFlags = ExperimentFlags & GridFlags;
 
 /** Adds `sweep`. */
 export function sweepCommand(program: Command): void {
   const command = program
     .command('sweep')
     .description('train with every combination of some choices; writes <output>/<name>/')
+    .enablePositionalOptions(); // what follows the name of an inner command is that one's
+  addExperimentOptions(command);
+  addGridOptions(command).action(async (flags: SweepFlags) => {
+    await withSweep(command, flags, (folder, plan) => runPlanned(folder, plan, flags));
+  });
+  submitCommand(command);
+  statusCommand(command);
+  taskCommand(command);
+}
+
+/** `sweep submit`: what `sweep` does here, done by a cluster. */
+function submitCommand(sweep: Command): void {
+  const command = sweep
+    .command('submit')
+    .description('have a cluster do it: a job array with a task a run, and a report after it')
+    .argument('[folder]', 'of an experiment: what is left of it, instead of a grid or a list')
+    .addOption(new Option('--slurm', 'by Slurm').makeOptionMandatory())
+    .option('--jobs <n>', 'tasks at a time (default: as many as the cluster gives)')
+    .option('--keep-cancelled', 'leave out runs whose tasks somebody has cancelled')
+    .option('--dry-run', 'print the scripts, and write and submit nothing')
+    .addOption(sharedOptions.json());
+  addSlurmOptions(addSeeds(command));
+  addGridOptions(command).action(async (folder: string | undefined, flags: SubmitFlags) => {
+    if (folder !== undefined) {
+      refusePlanFlags(command);
+      return submitToSlurm(folder, undefined, flags);
+    }
+    await withSweep(command, flags, (own, plan) => submitToSlurm(own, plan, flags));
+  });
+}
+
+type SubmitFlags = SlurmFlags & GridFlags;
+
+/** A folder says itself which runs it holds. */
+function refusePlanFlags(command: Command): void {
+  const isOwn = (name: string) => submitFlags.has(name);
+  const wrong = command.options.find((option) => {
+    const name = option.attributeName();
+    return !isOwn(name) && command.getOptionValueSource(name) === 'cli';
+  });
+  if (wrong === undefined) return;
+  const hint = "leave it out; without <folder> it makes a sweep's runs";
+  throw usageError({ path: `${wrong.long}`, rule: 'is not for the runs of a folder', hint });
+}
+
+const submitFlags = new Set([
+  ...['slurm', 'jobs', 'keepCancelled', 'dryRun', 'json', 'sbatchArgs', 'time', 'retries'],
+]);
+
+/** Adds what says which runs a sweep has. */
+function addGridOptions(command: Command): Command {
+  command
     .option(
       '--grid <key=values>',
       'values of a key to try: optimizer.learningRate=0.05,0.1; several grids multiply',
       (value: string, before: readonly string[] = []) => [...before, value],
     )
     .option('--list <file>', 'a JSON or YAML list of settings, each an object of keys and values');
-  addExperimentOptions(command)
+  command
     .addOption(sharedOptions.recipe())
     .addOption(sharedOptions.config())
-    .addOption(sharedOptions.set())
-    .action((flags: SweepFlags) => runSweep(command, flags));
+    .addOption(sharedOptions.set());
   addConfigFlags(command);
   nameExperiment(command, 'sweep');
+  return command;
 }
 
-async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
+async function withSweep(
+  command: Command,
+  flags: GridFlags,
+  use: (folder: string, plan: RunPlan) => Promise<void>,
+): Promise<void> {
   const { chooseConfig } = await import('./run-config.ts');
   const { planSweep } = await import('../experiment/plan-sweep.ts');
   const { overrides, flagOf } = await chooseConfig(command);
@@ -59,7 +123,7 @@ async function runSweep(command: Command, flags: SweepFlags): Promise<void> {
         ),
       );
     }
-    await runPlanned(await experimentFolder(overrides, 'sweep'), plan, flags);
+    await use(await experimentFolder(overrides, 'sweep'), plan);
   } catch (error) {
     throw nameFlagIn(error, flagOf);
   }

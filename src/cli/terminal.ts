@@ -48,6 +48,11 @@ export function formatPercent(percent: number): string {
   return `${percent.toFixed(2)}%`;
 }
 
+/** `1 run`, `2 runs`. */
+export function formatCounted(count: number, what: string): string {
+  return count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}
+
 /** A duration: `850 ms`, `12.3 s`, `4:05`, `2:03:04`. */
 export function formatDuration(timeMs: number): string {
   if (timeMs < 1000) return `${Math.round(timeMs)} ms`;
@@ -62,11 +67,6 @@ export function formatClock(timeMs: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
-}
-
-/** A word as a shell reads it, quoted when it must be. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** A path as short as it can be said from the working folder. */

@@ -4,10 +4,12 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { makeFolder, replaceFile } from '../core/durable-files.ts';
 import { complain, dataError, IgcError, usageError } from '../core/errors.ts';
 import { jsonText, readJsonFile } from '../core/json-file.ts';
+import { holderText, type LockHolder } from '../core/lock-holder.ts';
 import { releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
 import { parseConfig } from '../train/config.ts';
 import { readFailure, writeFailure } from '../train/failure-file.ts';
@@ -106,7 +108,7 @@ export function forgetEarlyFailure(folder: string, run: PlannedRun): void {
   rmSync(earlyFailureOf(folder, run), { recursive: true, force: true });
 }
 
-/** What the process of a run holds while it lives, folder or no folder. */
+/** What the process of a run holds while it lives, folder or no folder: its claim to the run. */
 export function runLockOf(folder: string, { name }: Pick<PlannedRun, 'name'>): string {
   return path.join(folder, 'runs', `${name}.lock`);
 }
@@ -115,20 +117,44 @@ function earlyFailureOf(folder: string, { name }: PlannedRun): string {
   return path.join(folder, 'failures', name);
 }
 
-/** Keeps other processes from training the same experiment, whose folder is made, until it is called back. Throws a failure that names them. */
-export function lockExperiment(folder: string): () => void {
+/**
+ * Does what only one process may do at a time to an experiment's folder, which is made: moments of work, for which others
+ * wait. Throws a failure that names who holds it, when that takes longer than `patienceMs`.
+ */
+export async function withExperimentLock<T>(
+  folder: string,
+  work: () => T | Promise<T>,
+  patienceMs = 60_000,
+): Promise<T> {
   const lock = path.join(folder, 'lock');
   makeFolder(folder);
-  takeProcessLock(lock, (pid) => {
-    const message = complain({
-      path: folder,
-      rule: 'must not be run by two processes at once',
-      got: `process ${pid}, which is running it`,
-      hint: 'stop that one first, or wait until it is done; --jobs runs several at a time',
-    });
-    return new IgcError('failure', message);
+  for (const end = Date.now() + patienceMs; ; await sleep(50)) {
+    let holder: LockHolder | undefined;
+    try {
+      takeProcessLock(lock, (found) => {
+        holder = found;
+        return lockedError(folder, found);
+      });
+      break;
+    } catch (error) {
+      if (holder === undefined || Date.now() > end) throw error;
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    releaseProcessLock(lock);
+  }
+}
+
+function lockedError(folder: string, holder: LockHolder): Error {
+  const message = complain({
+    path: folder,
+    rule: 'must be written by one process at a time',
+    got: `${holderText(holder)}, which is writing it all the time`,
+    hint: 'stop that one, or try again',
   });
-  return () => releaseProcessLock(lock);
+  return new IgcError('failure', message);
 }
 
 function checkConfig(file: string, run: { readonly name: string; readonly config: unknown }) {

@@ -1,27 +1,30 @@
 /**
  * Runs an experiment: what is not done of its runs, one after another or several at a time, each in a process of its own.
  * What is done is skipped, what was begun goes on, what failed is tried again, and what diverged stays: it would again.
+ * Several may work on one folder at once, on one machine or on several that share it: the lock of a run is the claim to it.
  */
 import os from 'node:os';
 import { makeFolder } from '../core/durable-files.ts';
 import { complain, IgcError, usageError } from '../core/errors.ts';
+import type { LockHolder } from '../core/lock-holder.ts';
 import { processLockHolder } from '../core/process-lock.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { datasetRequest, type RunConfig } from '../train/config.ts';
 import type { TrainEvent } from '../train/events.ts';
+import { type EventQueue, eventQueue } from './event-queue.ts';
 import {
   addToExperiment,
   experimentRecord,
   experimentRecords,
   forgetEarlyFailure,
-  lockExperiment,
   noteRunFailure,
   runFolderOf,
   runLockOf,
+  withExperimentLock,
 } from './experiment-folder.ts';
 import type { RunTask } from './run-messages.ts';
 import type { PlannedRun, RunPlan } from './run-plan.ts';
-import { type RunEnd, type RunProcess, startRunProcess } from './run-process.ts';
+import { type RunEnd, type RunProcess, startRunProcess, type Taken } from './run-process.ts';
 import { isComplete, type RunRecord } from './run-record.ts';
 
 /** How an experiment is run. */
@@ -30,14 +33,18 @@ export interface ExperimentOptions {
   readonly jobs?: number | undefined;
   /** Stops the runs after their current steps, with checkpoints. */
   readonly signal?: AbortSignal | undefined;
+  /** Cores that the runs share; default all of the machine's. */
+  readonly cores?: number | undefined;
+  /** Runs that other processes train: `wait` for their ends, the default, and go on with what these leave; or `leave` them. */
+  readonly whenTaken?: 'wait' | 'leave' | undefined;
 }
 
 /** What happens to an experiment. */
 export type ExperimentEvent =
   | { readonly kind: 'plan'; readonly runs: number; readonly todo: number }
   | { readonly kind: 'begin'; readonly run: PlannedRun; readonly place: Place }
-  /** A process of before, whose experiment was killed, still trains the run; it will have saved and ended soon. */
-  | { readonly kind: 'wait'; readonly run: PlannedRun; readonly pid: number }
+  /** Another process trains the run: of another worker, or of an experiment that was killed and is saving. */
+  | { readonly kind: 'wait'; readonly run: PlannedRun; readonly holder: LockHolder }
   | { readonly kind: 'train'; readonly run: PlannedRun; readonly event: TrainEvent }
   | {
       readonly kind: 'end';
@@ -58,21 +65,24 @@ export interface ExperimentResult {
   readonly folder: string;
   /** Of all its runs. */
   readonly records: readonly RunRecord[];
-  /** Runs that should have been done and are not: neither finished (and evaluated) nor diverged. */
+  /** Runs that should have been done and are not: neither finished (and evaluated) nor diverged, nor taken. */
   readonly undone: readonly { readonly run: PlannedRun; readonly message: string }[];
+  /** Runs that were left to the processes which train them. */
+  readonly taken: readonly { readonly run: PlannedRun; readonly holder: LockHolder }[];
 }
 
 /**
  * Runs what is left of a plan in `folder`, yields what happens and returns the records of all its runs.
  *
  * Throws `data` before anything is trained when data are missing, `interrupted` after an abort (the same call goes on),
- * `failure` when another process runs the experiment. A run that fails or diverges is a result, not an error.
+ * `failure` where the experiment's list cannot be written. A run that fails or diverges is a result, not an error.
  */
 export async function* runExperiment(
   folder: string,
   plan: RunPlan,
-  { jobs = 1, signal }: ExperimentOptions = {},
+  options: ExperimentOptions = {},
 ): AsyncGenerator<ExperimentEvent, ExperimentResult> {
+  const { jobs = 1, signal, cores = os.availableParallelism(), whenTaken = 'wait' } = options;
   if (!Number.isInteger(jobs) || jobs < 1) {
     throw usageError({
       path: 'jobs',
@@ -82,22 +92,34 @@ export async function* runExperiment(
   }
   const todo = () => plan.runs.filter((run) => isLeft(folder, run, plan));
   await checkData(todo());
-  const release = lockExperiment(folder);
-  try {
-    const whole = addToExperiment(folder, plan);
-    const left = todo();
-    yield { kind: 'plan', runs: plan.runs.length, todo: left.length };
-    const messages = yield* runAll(folder, plan, left, { jobs, signal });
-    const undone = todo();
-    if (signal?.aborted && undone.length > 0) throw stoppedError(folder, plan, undone.length);
-    return {
-      folder,
-      records: experimentRecords(folder, whole),
-      undone: undone.map((run) => ({ run, message: messages.get(run.id) ?? 'it did not end' })),
-    };
-  } finally {
-    release();
+  const whole = await withExperimentLock(folder, () => addToExperiment(folder, plan));
+  const left = todo();
+  yield { kind: 'plan', runs: plan.runs.length, todo: left.length };
+  const crew: Crew = {
+    ...{ folder, plan, cores, signal, jobs: Math.min(jobs, Math.max(1, left.length)) },
+    ...{ events: eventQueue<ExperimentEvent>(), processes: new Set() },
+  };
+  const messages = yield* runAll(crew, left, whenTaken);
+  const [taken, undone] = splitTaken(folder, todo(), whenTaken);
+  if (signal?.aborted && undone.length > 0) throw stoppedError(folder, plan, undone.length);
+  return {
+    folder,
+    records: experimentRecords(folder, whole),
+    undone: undone.map((run) => ({ run, message: messages.get(run.id) ?? 'it did not end' })),
+    taken,
+  };
+}
+
+/** Of runs that are not done, those that other processes train, if these are left to them, and the others. */
+function splitTaken(folder: string, runs: readonly PlannedRun[], whenTaken: 'wait' | 'leave') {
+  const taken: ExperimentResult['taken'][number][] = [];
+  const others: PlannedRun[] = [];
+  for (const run of runs) {
+    const holder = whenTaken === 'leave' ? processLockHolder(runLockOf(folder, run)) : undefined;
+    if (holder === undefined) others.push(run);
+    else taken.push({ run, holder });
   }
+  return [taken, others] as const;
 }
 
 /** What the runs of an experiment that go on at a time share. */
@@ -106,46 +128,71 @@ interface Crew {
   readonly plan: RunPlan;
   /** Runs at a time, at the most. */
   readonly jobs: number;
+  readonly cores: number;
   readonly signal: AbortSignal | undefined;
   readonly events: EventQueue<ExperimentEvent>;
   readonly processes: Set<RunProcess>;
 }
 
+/** A run that has not begun here. */
+interface WaitingRun {
+  readonly run: PlannedRun;
+  readonly place: Place;
+  /** Another process was seen to train it. */
+  isTaken: boolean;
+}
+
+/** How long until runs that others have are looked at again, which is a file each on a disk that many share. */
+const leastPollMs = 1000;
+const pollMsPerRun = 20;
+
 /** Gives the reasons of the runs that failed, by their ids. */
 async function* runAll(
-  folder: string,
-  plan: RunPlan,
+  crew: Crew,
   left: readonly PlannedRun[],
-  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal | undefined },
+  whenTaken: 'wait' | 'leave',
 ): AsyncGenerator<ExperimentEvent, ReadonlyMap<string, string>> {
-  const events = eventQueue<ExperimentEvent>();
-  const processes = new Set<RunProcess>();
-  const crew = { folder, plan, jobs: Math.min(jobs, left.length), signal, events, processes };
+  const { folder, signal, events, processes } = crew;
   const messages = new Map<string, string>();
   const active = new Set<Promise<void>>();
+  const waiting: WaitingRun[] = left.map((run, i) => {
+    return { run, place: { index: i + 1, of: left.length }, isTaken: false };
+  });
+  let nextLook = 0;
+  const end = ({ run, place }: WaitingRun, how: RunEnd) => {
+    if (how.kind === 'failed') messages.set(run.id, how.message);
+    events.put({ kind: 'end', run, place, end: how, record: experimentRecord(folder, run) });
+  };
+  const begin = (job: WaitingRun) => {
+    events.put({ kind: 'begin', run: job.run, place: job.place });
+    const done = runOne(crew, job.run).then((how) => {
+      active.delete(done);
+      nextLook = 0;
+      if (how.kind !== 'taken') return end(job, how);
+      waiting.push({ ...job, isTaken: true });
+    });
+    active.add(done);
+  };
   const stopAll = () => {
     for (const process of processes) process.stop();
   };
   signal?.addEventListener('abort', stopAll);
-  const begin = (run: PlannedRun, index: number) => {
-    const place = { index: index + 1, of: left.length };
-    events.put({ kind: 'begin', run, place });
-    const done = runOne(crew, run).then((end) => {
-      active.delete(done);
-      if (end.kind === 'failed') messages.set(run.id, end.message);
-      events.put({ kind: 'end', run, place, end, record: experimentRecord(folder, run) });
-    });
-    active.add(done);
-  };
   try {
-    let next = 0;
-    while (active.size > 0 || events.size() > 0 || (next < left.length && !signal?.aborted)) {
-      while (active.size < jobs && next < left.length && !signal?.aborted) {
-        begin(left[next]!, next++);
+    for (;;) {
+      const pollMs = Math.max(leastPollMs, pollMsPerRun * waiting.length);
+      if (performance.now() >= nextLook) {
+        nextLook = performance.now() + pollMs;
+        for (const { job, how } of pickFree(crew, waiting, active)) {
+          if (how === undefined) begin(job);
+          else end(job, how);
+        }
       }
-      yield await events.take();
+      if (active.size === 0 && events.size() === 0) {
+        if (waiting.length === 0 || signal?.aborted || whenTaken === 'leave') return messages;
+      }
+      const event = await events.take(pollMs);
+      if (event !== undefined) yield event;
     }
-    return messages;
   } finally {
     signal?.removeEventListener('abort', stopAll);
     stopAll();
@@ -153,14 +200,44 @@ async function* runAll(
   }
 }
 
+/**
+ * Takes the runs out of `waiting` that can begin now, or that another process has brought to an end meanwhile, and says
+ * how. Yields one at a time, so that each begins before the next is looked for.
+ */
+function* pickFree(
+  { folder, plan, jobs, signal, events }: Crew,
+  waiting: WaitingRun[],
+  active: ReadonlySet<unknown>,
+): Generator<{ readonly job: WaitingRun; readonly how: RunEnd | undefined }> {
+  for (const job of [...waiting]) {
+    if (active.size >= jobs || signal?.aborted) return;
+    const holder = processLockHolder(runLockOf(folder, job.run));
+    if (holder === undefined) {
+      waiting.splice(waiting.indexOf(job), 1);
+      yield { job, how: endElsewhere(folder, plan, job) };
+    } else if (!job.isTaken) {
+      job.isTaken = true;
+      events.put({ kind: 'wait', run: job.run, holder });
+    }
+  }
+}
+
+/** How a run ended that another process trained; undefined where it is still to be done. */
+function endElsewhere(folder: string, plan: RunPlan, job: WaitingRun): RunEnd | undefined {
+  const record = experimentRecord(folder, job.run);
+  if (isComplete(record, plan.evaluate)) return { kind: 'finished' };
+  const { status, failure } = record;
+  if (status === 'diverged') return { kind: status, message: failure?.message ?? '' };
+  // It was tried just now; the next call tries again.
+  if (status === 'failed' && job.isTaken) return { kind: status, message: failure?.message ?? '' };
+  return undefined;
+}
+
 /** A run from its process's start to its end. Never rejects. */
-async function runOne(crew: Crew, run: PlannedRun): Promise<RunEnd> {
+async function runOne(crew: Crew, run: PlannedRun): Promise<RunEnd | Taken> {
   const { folder, signal, events, processes } = crew;
   try {
-    const isFree = await awaitOrphan(folder, run, signal, (pid) => {
-      events.put({ kind: 'wait', run, pid });
-    });
-    if (!isFree) return { kind: 'stopped' };
+    makeFolder(runsFolder(folder));
     forgetEarlyFailure(folder, run);
     const running = startRunProcess(taskOf(crew, run), (event) => {
       events.put({ kind: 'train', run, event });
@@ -176,53 +253,39 @@ async function runOne(crew: Crew, run: PlannedRun): Promise<RunEnd> {
   }
 }
 
-function taskOf({ folder, plan: { evaluate }, jobs }: Crew, run: PlannedRun): RunTask {
+function taskOf({ folder, plan: { evaluate }, jobs, cores }: Crew, run: PlannedRun): RunTask {
   return {
     kind: 'task',
     folder: runFolderOf(folder, run),
     lock: runLockOf(folder, run),
-    config: shareCores(run.config, folder, jobs),
+    config: shareCores(run.config, folder, Math.max(1, Math.floor(cores / jobs))),
     evaluate,
     command: process.argv,
   };
 }
 
-const pollMs = 200;
-
-/** Waits until no process of before trains the run; false when stopped before. */
-async function awaitOrphan(
+/** Is there anything to do for a run? A diverged one would diverge again. */
+export function isLeft(
   folder: string,
   run: PlannedRun,
-  signal: AbortSignal | undefined,
-  onWait: (pid: number) => void,
-): Promise<boolean> {
-  makeFolder(runsFolder(folder));
-  for (let waited = false; !signal?.aborted; waited = true) {
-    const pid = processLockHolder(runLockOf(folder, run));
-    if (pid === undefined) return true;
-    if (!waited) onWait(pid);
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
-  return false;
-}
-
-/** Is there anything to do for a run? A diverged one would diverge again. */
-function isLeft(folder: string, run: PlannedRun, { evaluate }: RunPlan): boolean {
+  { evaluate }: Pick<RunPlan, 'evaluate'>,
+): boolean {
   const record = experimentRecord(folder, run);
   return record.status !== 'diverged' && !isComplete(record, evaluate);
 }
 
-/** Each data set is opened once before hours of training: missing data are said at once. */
-async function checkData(runs: readonly PlannedRun[]): Promise<void> {
+/** Opens each data set once, before hours of training or of waiting for it. Throws `data` for missing ones. */
+export async function checkData(runs: readonly PlannedRun[]): Promise<void> {
   const requests = new Map(
     runs.map(({ config }) => [JSON.stringify(config.data), datasetRequest(config)] as const),
   );
   for (const request of requests.values()) await openDataset(request);
 }
 
-function shareCores(config: RunConfig, folder: string, jobs: number): RunConfig {
-  const share = Math.max(1, Math.floor(os.availableParallelism() / jobs));
-  const threads = config.threads === 0 && jobs > 1 ? share : config.threads;
+/** A run that has all the machine's cores keeps `threads: 0`, which says so. */
+function shareCores(config: RunConfig, folder: string, share: number): RunConfig {
+  const hasAll = share >= os.availableParallelism();
+  const threads = config.threads === 0 && !hasAll ? share : config.threads;
   return { ...config, threads, output: runsFolder(folder) };
 }
 
@@ -247,32 +310,4 @@ function stoppedError(folder: string, { runs }: RunPlan, undone: number): Error 
     hint: 'the same command goes on',
   });
   return new IgcError('interrupted', message);
-}
-
-/** Events of several processes, in the order in which they come. */
-interface EventQueue<T> {
-  put(event: T): void;
-  size(): number;
-  /** The next one, as soon as there is one. */
-  take(): Promise<T>;
-}
-
-function eventQueue<T>(): EventQueue<T> {
-  const waiting: T[] = [];
-  let wake = () => {};
-  return {
-    put(event) {
-      waiting.push(event);
-      wake();
-    },
-    size: () => waiting.length,
-    async take() {
-      while (waiting.length === 0) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-      return waiting.shift()!;
-    },
-  };
 }

@@ -8,7 +8,7 @@ import type { TrainEvent } from '../train/events.ts';
 export interface RunTask {
   readonly kind: 'task';
   readonly folder: string;
-  /** A file that the process holds while it lives; its folder exists. */
+  /** A file that the process holds while it lives, its claim to the run; its folder exists. */
   readonly lock: string;
   readonly config: RunConfig;
   readonly evaluate: readonly ('test' | 'train')[];
@@ -23,4 +23,6 @@ export type RunRequest = RunTask | { readonly kind: 'stop' };
 export type RunMessage =
   | { readonly kind: 'event'; readonly event: TrainEvent }
   | { readonly kind: 'end' }
+  /** Another process holds the run's lock. */
+  | { readonly kind: 'taken' }
   | { readonly kind: 'error'; readonly error: PlainError };

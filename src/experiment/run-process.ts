@@ -11,11 +11,16 @@ export type RunEnd =
   | { readonly kind: 'finished' | 'stopped' }
   | { readonly kind: 'diverged' | 'failed'; readonly message: string };
 
+/** Another process trains the run, or has taken it over. */
+export interface Taken {
+  readonly kind: 'taken';
+}
+
 export interface RunProcess {
   /** Asks it to stop with a checkpoint. */
   stop(): void;
   /** Never rejects. */
-  readonly ended: Promise<RunEnd>;
+  readonly ended: Promise<RunEnd | Taken>;
 }
 
 /** How much of what a dying process says is kept. */
@@ -27,13 +32,14 @@ export function startRunProcess(task: RunTask, onEvent: (event: TrainEvent) => v
     serialization: 'advanced',
   });
   let said = '';
-  let told: RunEnd | undefined;
+  let told: RunEnd | Taken | undefined;
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-mostSaid);
   });
   child.on('message', (message: RunMessage) => {
     if (message.kind === 'event') onEvent(message.event);
     else if (message.kind === 'end') told = { kind: 'finished' };
+    else if (message.kind === 'taken') told = message;
     else told = endOf(message.error.errorKind, message.error.message);
   });
   child.send(task, () => {}); // a process that is gone already says so by its end
@@ -51,9 +57,9 @@ export function startRunProcess(task: RunTask, onEvent: (event: TrainEvent) => v
 
 function whenGone(
   child: ChildProcess,
-  told: () => RunEnd | undefined,
+  told: () => RunEnd | Taken | undefined,
   said: () => string,
-): Promise<RunEnd> {
+): Promise<RunEnd | Taken> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve({ kind: 'failed', message: error.message }));
     child.on('close', (code, signal) => {

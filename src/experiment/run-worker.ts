@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
-import { IgcError } from '../core/errors.ts';
+import { exitCodes, IgcError } from '../core/errors.ts';
 import { toPlainError } from '../core/plain-error.ts';
 import { releaseProcessLock, takeProcessLock } from '../core/process-lock.ts';
 import { evaluateRun } from '../train/load.ts';
@@ -16,7 +16,8 @@ import { isComplete, readRunRecord } from './run-record.ts';
 const stop = new AbortController();
 // A terminal's Ctrl-C comes to every process of the group; the experiment decides what it means.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
-process.on('SIGTERM', () => stop.abort());
+// A scheduler's signals come to every process of a job, too, and mean one thing.
+for (const signal of ['SIGTERM', 'SIGUSR1'] as const) process.on(signal, () => stop.abort());
 process.on('disconnect', () => stop.abort());
 process.on('message', (request: RunRequest) => {
   if (request.kind === 'stop') stop.abort();
@@ -26,9 +27,7 @@ process.on('message', (request: RunRequest) => {
 async function run(task: RunTask): Promise<void> {
   const { lock } = task;
   try {
-    takeProcessLock(lock, (pid) => {
-      return new IgcError('failure', `${task.folder}: process ${pid} is training it already`);
-    });
+    if (!claim(lock)) return await post({ kind: 'taken' });
     await trainToItsEnd(task);
     await evaluate(task);
     await post({ kind: 'end' });
@@ -36,6 +35,24 @@ async function run(task: RunTask): Promise<void> {
     await post({ kind: 'error', error: toPlainError(error) });
   } finally {
     releaseProcessLock(lock);
+  }
+}
+
+/** False when another process has the run. */
+function claim(lock: string): boolean {
+  let isTaken = false;
+  const inUse = () => {
+    isTaken = true;
+    return new IgcError('failure', `${lock}: is held by another process`);
+  };
+  // Not even a checkpoint more, when it was taken over: another process writes them now.
+  const onLost = () => void post({ kind: 'taken' }).finally(() => process.exit(exitCodes.failure));
+  try {
+    takeProcessLock(lock, inUse, onLost);
+    return true;
+  } catch (error) {
+    if (isTaken) return false;
+    throw error;
   }
 }
 

@@ -16,7 +16,7 @@ import type { Environment } from './environment.ts';
 import { appendEvents, resetEvents } from './event-file.ts';
 import type { MetricsRow, RunSummary } from './events.ts';
 import { networkName } from './network-choice.ts';
-import { lockFile } from './run-lock.ts';
+import { keepLock, lockFile } from './run-lock.ts';
 
 /**
  * Makes the run's folder, locked for this process, and returns its absolute path; without a name, one is made of net, data, seed and date.
@@ -35,7 +35,10 @@ export function createRunFolder(config: RunConfig, environment: Environment, now
   for (let attempt = 1; attempt <= 1000; attempt++) {
     const name = attempt === 1 ? base : `${base}-${attempt}`;
     const folder = path.resolve(config.output, name);
-    if (createFolder(folder, files)) return folder;
+    if (createFolder(folder, files)) {
+      keepLock(folder);
+      return folder;
+    }
     if (config.name !== null) throw existsError(path.join(config.output, name));
   }
   throw internalError(`no free name for a run folder like ${base}`);

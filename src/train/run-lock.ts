@@ -2,16 +2,23 @@
 import path from 'node:path';
 import type { FileContent } from '../core/durable-files.ts';
 import { complain, IgcError } from '../core/errors.ts';
+import { holderText } from '../core/lock-holder.ts';
 import {
+  keepProcessLock,
   processLockHolder,
   processLockText,
   releaseProcessLock,
   takeProcessLock,
 } from '../core/process-lock.ts';
 
-/** The lock as a file of a folder that is being made. */
+/** The lock as a file of a folder that is being made; `keepLock` once it is there. */
 export function lockFile(): FileContent {
   return { name: 'lock', bytes: processLockText() };
+}
+
+/** Gives signs of life for the lock of a folder that was made with it. */
+export function keepLock(folder: string): void {
+  keepProcessLock(path.join(folder, 'lock'));
 }
 
 /**
@@ -20,11 +27,11 @@ export function lockFile(): FileContent {
  * Throws a failure that names the process which holds it.
  */
 export function takeLock(folder: string): void {
-  takeProcessLock(path.join(folder, 'lock'), (pid) => {
+  takeProcessLock(path.join(folder, 'lock'), (holder) => {
     const message = complain({
       path: folder,
       rule: 'must not be trained by two processes at once',
-      got: `process ${pid}, which is training it`,
+      got: `${holderText(holder)}, which is training it`,
       hint: 'stop that one first, or wait until it is done',
     });
     return new IgcError('failure', message);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../src/cli/failure.ts';
 import { makeProgress } from '../../src/cli/progress.ts';
-import { formatClock, formatDuration, shellWord } from '../../src/cli/terminal.ts';
+import { formatClock, formatDuration } from '../../src/cli/terminal.ts';
 import { usageError } from '../../src/core/errors.ts';
+import { shellWord } from '../../src/core/shell-word.ts';
 import type { EpochEvent, StepEvent } from '../../src/train/events.ts';
 
 const step: StepEvent = {

@@ -8,11 +8,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { releaseProcessLock, takeProcessLock } from '../../src/core/process-lock.ts';
 import {
-  lockExperiment,
   readExperiment,
   runFolderOf,
+  runLockOf,
+  withExperimentLock,
 } from '../../src/experiment/experiment-folder.ts';
 import { planSweep, type SweepRequest } from '../../src/experiment/plan-sweep.ts';
 import {
@@ -168,6 +170,62 @@ describe('an experiment', () => {
   });
 });
 
+describe('several workers on one folder', () => {
+  it('share the runs out, train none twice, and each gets all results', async () => {
+    const folder = temporaryFolder();
+    const runs = plan({ seeds: [0, 1, 2] });
+    const both = await Promise.all([runAll(folder, runs), runAll(folder, runs)]);
+    for (const { result } of both) {
+      expect(result?.records.map(({ status }) => status)).toEqual(new Array(6).fill('finished'));
+      expect(result?.undone).toEqual([]);
+    }
+    const trained = both.map(({ events }) =>
+      only(events, 'train').flatMap(({ run, event }) => (event.kind === 'done' ? [run.id] : [])),
+    );
+    expect(trained.every((ids) => ids.length > 0)).toBe(true);
+    expect(trained.flat().sort()).toEqual(runs.runs.map(({ id }) => id).sort());
+    for (const run of runs.runs) {
+      const env = readFileSync(path.join(runFolderOf(folder, run), 'env.json'), 'utf8');
+      expect(JSON.parse(env).resumed).toBeUndefined();
+    }
+  });
+
+  it('leave a run that another trains, when told to, and name who does', async () => {
+    const folder = temporaryFolder();
+    const runs = plan();
+    await runAll(folder, { ...runs, runs: [] });
+    mkdirSync(path.join(folder, 'runs'));
+    const [first, second] = runs.runs;
+    takeProcessLock(runLockOf(folder, first!), () => new Error('in use'));
+    onTestFinished(() => releaseProcessLock(runLockOf(folder, first!)));
+    const { events, result } = await runAll(folder, runs, { whenTaken: 'leave' });
+    expect(ends(events)).toEqual(['finished']);
+    expect(result?.records.map(({ status }) => status)).toEqual(['not run', 'finished']);
+    expect(result?.undone).toEqual([]);
+    expect(result?.taken).toMatchObject([{ run: { id: first!.id }, holder: { pid: process.pid } }]);
+    expect(only(events, 'wait').map(({ run }) => run.id)).toEqual([first!.id]);
+    expect(only(events, 'begin').map(({ run }) => run.id)).toEqual([second!.id]);
+  });
+
+  it('wait while another process writes the list of runs', async () => {
+    const folder = temporaryFolder();
+    let isFree = false;
+    const held = withExperimentLock(folder, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(readExperiment(folder)).toBeUndefined();
+      isFree = true;
+    });
+    await expect(withExperimentLock(folder, () => {}, 0)).rejects.toMatchObject({
+      kind: 'failure',
+      message: `${folder}: must be written by one process at a time, got process ${process.pid}, which is writing it all the time; stop that one, or try again`,
+    });
+    const { result } = await runAll(folder, plan());
+    expect(isFree).toBe(true);
+    expect(result?.undone).toEqual([]);
+    await held;
+  });
+});
+
 describe('an evaluation that fails', () => {
   it('leaves the run’s result, and is no success', async () => {
     const folder = temporaryFolder();
@@ -221,18 +279,6 @@ describe('an experiment is refused', () => {
     expect((await runAll(run, plan())).error).toMatchObject({
       message: `${run}: is the folder of a run; choose another --name`,
     });
-  });
-
-  it('while another process runs it, and then changes nothing', async () => {
-    const folder = temporaryFolder();
-    const release = lockExperiment(folder);
-    expect((await runAll(folder, plan())).error).toMatchObject({
-      kind: 'failure',
-      message: expect.stringContaining('must not be run by two processes at once, got process '),
-    });
-    expect(readExperiment(folder)).toBeUndefined();
-    release();
-    expect((await runAll(folder, plan())).error).toBeUndefined();
   });
 
   it.each([0, 1.5, Number.NaN])('for %s jobs', async (jobs) => {

@@ -1,8 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lockFile, releaseLock, takeLock } from '../../src/train/run-lock.ts';
+import { staleMs } from '../../src/core/process-lock.ts';
+import { isLocked, lockFile, releaseLock, takeLock } from '../../src/train/run-lock.ts';
 import { runTraining } from '../../src/train/run-training.ts';
 import { collect, lastingParts, resumeTask, smallTask, temporaryFolder } from './small-run.ts';
 
@@ -47,7 +55,6 @@ describe('a lock', () => {
   const { pid: gone } = spawnSync(process.execPath, ['-e', '']);
   it.each([
     ['of a process that is gone', { ...own, pid: gone }],
-    ['of another boot', { ...own, boot: 'another' }],
     ['of a process whose number was given to another', { ...own, began: 'earlier' }],
     ['that says nothing', null],
     ['without a process', {}],
@@ -55,6 +62,22 @@ describe('a lock', () => {
     const folder = locked(JSON.stringify(holder));
     takeLock(folder);
     expect(JSON.parse(readFileSync(path.join(folder, 'lock'), 'utf8'))).toEqual(own);
+    expect(readdirSync(folder)).toEqual(['lock']);
+  });
+
+  it('of another machine is taken over when it has given no sign of life, and not before', () => {
+    const text = JSON.stringify({ ...own, boot: 'another', host: 'node7', job: '12_3' });
+    const folder = locked(text);
+    const lock = path.join(folder, 'lock');
+    expect(() => takeLock(folder)).toThrow(
+      `got process ${process.pid} on node7 (job 12_3), which is training it`,
+    );
+    expect(isLocked(folder)).toBe(true);
+    const before = Date.now() / 1000 - staleMs / 1000 - 1;
+    utimesSync(lock, before, before);
+    expect(isLocked(folder)).toBe(false);
+    takeLock(folder);
+    expect(JSON.parse(readFileSync(lock, 'utf8'))).toEqual(own);
     expect(readdirSync(folder)).toEqual(['lock']);
   });
 

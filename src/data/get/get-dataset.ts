@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '../../core/durable-files.ts';
 import { complain, IgcError, suggestName, usageError } from '../../core/errors.ts';
+import { holderText, type LockHolder } from '../../core/lock-holder.ts';
 import { releaseProcessLock, takeProcessLock } from '../../core/process-lock.ts';
 import { usualDataFolders } from '../readers/data-folder.ts';
 import { type DatasetDownloads, type Download, downloads } from './downloads.ts';
@@ -45,7 +46,7 @@ export async function getDataset(request: GetRequest): Promise<GotDataset> {
   const place = { root, folder, address: set.address };
   makeFolder(root);
   const lock = path.join(root, `.${set.folder}.lock`);
-  takeProcessLock(lock, (pid) => inUseError(folder, pid));
+  takeProcessLock(lock, (holder) => inUseError(folder, holder));
   try {
     const missing: Download[] = [];
     for (const download of files) {
@@ -84,11 +85,11 @@ function chooseFiles({ name, from, extra = false, table = downloads }: GetReques
   return { set, files: [...set.files, ...(extra ? set.extra! : [])] };
 }
 
-function inUseError(folder: string, pid: number): Error {
+function inUseError(folder: string, holder: LockHolder): Error {
   const message = complain({
     path: folder,
     rule: 'must not be got by two processes at once',
-    got: `process ${pid}, which is getting it`,
+    got: `${holderText(holder)}, which is getting it`,
     hint: 'wait until it is done',
   });
   return new IgcError('failure', message);
