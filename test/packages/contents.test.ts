@@ -30,7 +30,7 @@ beforeAll(() => {
 /** Everything that users need. */
 const allowed = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
-  /^dist\/(index|(cli|core|data|draw|experiment|export|formats|kernels|model|plan|runtime|serve|slurm|spec|theory|train|ui)\/[\w/.-]+)\.(js|d\.ts)$/,
+  /^dist\/(index|(cli|core|data|draw|experiment|export|formats|kernels|model|plan|runtime|serve|slurm|spec|team|theory|train|ui)\/[\w/.-]+)\.(js|d\.ts)$/,
   /^dist\/page\/(index\.html|icon\.svg|assets\/[\w.-]+\.(js|css|gz)|models\/[\w.-]+\.(json|safetensors))$/,
   /^dist\/exported\/index\.html$/,
   /^python\/igcnet_torch\.py$/,
