@@ -179,6 +179,7 @@ function addDataCommand(program: Command): void {
 
 interface TeamFlags extends NetworkFlags {
   readonly ranks: number;
+  readonly steps: number;
   readonly mpirun: string;
 }
 
@@ -188,6 +189,7 @@ function addTeamCommands(program: Command): void {
     .description('training by the ranks of mpirun on this machine, beside one process');
   addNetworkFlags(command)
     .option('--ranks <N>', 'processes; they share --threads', positiveInteger, 2)
+    .option('--steps <N>', 'steps of a turn', positiveInteger, 20)
     .option('--mpirun <command>', 'what starts them', 'mpirun')
     .action((flags: TeamFlags) => {
       print(flags, benchTeam({ ...flags, ...readNetworkFlags(flags) }), teamText);

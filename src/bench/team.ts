@@ -18,6 +18,8 @@ export interface TeamBenchOptions extends NetworkChoice {
   readonly kernels: KernelChoice;
   readonly rounds: number;
   readonly ranks: number;
+  /** Of a turn of the ranks. */
+  readonly steps: number;
   /** The command that starts ranks, `mpirun.mpich` or `mpirun --bind-to core`. */
   readonly mpirun: string;
 }
@@ -38,10 +40,8 @@ export interface TeamBenchReport extends TeamRankReport {
   readonly overhead: { readonly after: number; readonly overlapping: number };
 }
 
-const steps = 20;
-
 export function benchTeam(options: TeamBenchOptions): TeamBenchReport {
-  const { batch, ranks, rounds, threads } = options;
+  const { batch, ranks, rounds, threads, steps } = options;
   if (batch % ranks !== 0 || threads % ranks !== 0) {
     throw usageError({
       path: '--ranks',
@@ -102,7 +102,7 @@ function runRanks(options: TeamBenchOptions): TeamRankReport {
   const { net, depth, family, double, classes, imgSize, batch, kernels, ranks, threads } = options;
   const [command = 'mpirun', ...words] = options.mpirun.split(' ');
   const rank = { net, depth, family, double, classes, imgSize, batch, kernels };
-  const request = { ...rank, threads: threads / ranks, steps, turns: 3 };
+  const request = { ...rank, threads: threads / ranks, steps: options.steps, turns: 3 };
   const entry = fileURLToPath(new URL('./bench.js', import.meta.url));
   const line = [...words, '-np', `${ranks}`, process.execPath, entry];
   try {

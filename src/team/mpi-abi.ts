@@ -10,6 +10,8 @@ export interface MpiAbi {
   readonly handle: 'intptr_t' | 'int';
   /** MPI_IN_PLACE */
   readonly inPlace: number;
+  /** Environment variables to be set before MPI_Init, unless they are set. */
+  readonly settings: Readonly<Record<string, string>>;
   /** The predefined handles: names of symbols, whose addresses they are, or numbers. */
   readonly handles: Readonly<Record<MpiHandle, string | number>>;
 }
@@ -22,6 +24,8 @@ const openMpi: MpiAbi = {
   name: 'Open MPI',
   handle: 'intptr_t',
   inPlace: 1,
+  // Waiting must not take the core from the thread that computes meanwhile.
+  settings: { OMPI_MCA_mpi_yield_when_idle: '1' },
   handles: {
     world: 'ompi_mpi_comm_world',
     float32: 'ompi_mpi_float',
@@ -37,6 +41,7 @@ const mpich: MpiAbi = {
   name: 'MPICH',
   handle: 'int',
   inPlace: -1,
+  settings: {},
   handles: {
     world: 0x44000000,
     float32: 0x4c00040a,

@@ -118,6 +118,9 @@ function bindMpi(library: ForeignLibrary, abi: MpiAbi) {
   };
   return {
     start() {
+      // By C: a thread's process.env is a copy.
+      const set = library.declare('int setenv(const char *name, const char *value, int overwrite)');
+      for (const [name, value] of Object.entries(abi.settings)) set(name, value, 0);
       initialize(0, 0, serialized, number);
       onError(at.world, at.errorsReturn);
     },

@@ -21,8 +21,8 @@ import { countCorrect } from './tally.ts';
 export const overlaps = ['auto', 'on', 'off'] as const;
 export type Overlap = (typeof overlaps)[number];
 
-/** Gradients in a part at least: 1 MiB of them; smaller messages are slower by the byte. */
-const leastPart = 2 ** 18;
+/** Gradients in a part at least: 128 KiB of them, of which a message's own cost is a tenth on a fast network. */
+const leastPart = 2 ** 15;
 
 // What is counted, behind gradients and running averages.
 const [lossSum, correctSum, stopSum] = [0, 1, 2];
