@@ -126,7 +126,12 @@ async function* trainTask(
     takeFromFirst(team, 'the network', valuesOf(training));
     source = openTrainingBatches(config, dataset, training, state, team);
     yield startEvent(config, prepared, opened, team);
-    yield* warnings([...choice.warnings, ...opened.warnings, ...dataWarnings(dataset)]);
+    yield* warnings([
+      ...choice.warnings,
+      ...opened.warnings,
+      ...dataWarnings(dataset),
+      ...laneWarnings(config, training),
+    ]);
     return yield* trainEpochs({
       ...training,
       ...control,
@@ -221,5 +226,19 @@ function dataWarnings({ skipped, test }: Dataset): readonly string[] {
     ...(test.count < 20
       ? [`few test images (${test.count}): each is ${share} % of the test accuracy`]
       : []),
+  ];
+}
+
+/** Every replica has vectors of its own; many small ones leave them mostly empty. */
+function laneWarnings(
+  { replicas }: RunConfig,
+  { batchSize, model }: TrainingModel,
+): readonly string[] {
+  const { lanes } = model.kernels;
+  const images = batchSize / replicas;
+  const waste = (replicas * Math.ceil(images / lanes)) / Math.ceil(batchSize / lanes);
+  if (waste < 4) return [];
+  return [
+    `${replicas} replicas of ${images} images each take about ${Math.round(waste)} times as long as one of ${batchSize} (${model.kernels.name} computes ${lanes} at once); --replicas sets them`,
   ];
 }

@@ -154,6 +154,15 @@ describe('a team', () => {
     });
   });
 
+  it('warns of replicas that leave vectors mostly empty', async () => {
+    const options = { ...choices, kernels: 'auto', replicas: 8, epochs: 1 } as const;
+    const { events } = await collect(smallTask(temporaryFolder(), options));
+    const [warning] = events.filter(({ kind }) => kind === 'warning');
+    expect(warning).toMatchObject({
+      message: expect.stringMatching(/^8 replicas of 2 images each take about \d+ times as long/),
+    });
+  });
+
   it('refuses a batch that cannot be shared out, on every rank', async () => {
     const results = await trainTogether(3, smallTask(temporaryFolder(), choices));
     const message =
