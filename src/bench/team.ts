@@ -8,6 +8,7 @@ import { IgcError, usageError } from '../core/errors.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
 import { makeStep } from '../train/repeatable-step.ts';
 import { chosenNetwork, type NetworkChoice } from './step.ts';
+import { linkOf, type ModelledTeam, modelTeam } from './team-model.ts';
 import type { TeamRankReport } from './team-rank.ts';
 import { median } from './timing.ts';
 
@@ -38,7 +39,11 @@ export interface TeamBenchReport extends TeamRankReport {
   readonly ratio: { readonly median: number; readonly low: number; readonly high: number };
   /** Share of a step of the ranks that the sums take, done after backward and overlapping it. */
   readonly overhead: { readonly after: number; readonly overlapping: number };
+  /** On paper. */
+  readonly model: readonly ModelledTeam[];
 }
+
+const modelledRanks = [8, 64, 512];
 
 export function benchTeam(options: TeamBenchOptions): TeamBenchReport {
   const { batch, ranks, rounds, threads, steps } = options;
@@ -74,6 +79,10 @@ export function benchTeam(options: TeamBenchOptions): TeamBenchReport {
   const teamMs = (report: TeamRankReport) => Math.min(report.afterMs, report.overlappingMs);
   const ratios = reports.map((report, i) => oneMs[i]! / teamMs(report)).sort((a, b) => a - b);
   const first = reports[0]!;
+  const sums = first.sums.map(({ bytes }, i) => ({
+    bytes,
+    timeMs: median(reports.map((report) => report.sums[i]!.timeMs)),
+  }));
   return {
     ...{ net: spec.name, depth: spec.depth, batch, threads, rounds, kernels: kernels.name },
     ...{ ranks, library: first.library, bytes: first.bytes },
@@ -85,10 +94,10 @@ export function benchTeam(options: TeamBenchOptions): TeamBenchReport {
       after: overheadOf(reports, 'afterMs'),
       overlapping: overheadOf(reports, 'overlappingMs'),
     },
-    sums: first.sums.map(({ bytes }, i) => ({
-      bytes,
-      timeMs: median(reports.map(({ sums }) => sums[i]!.timeMs)),
-    })),
+    sums,
+    model: modelledRanks.map((N) =>
+      modelTeam({ aloneMs, bytes: first.bytes }, linkOf({ sums }), N),
+    ),
   };
 }
 
@@ -129,6 +138,10 @@ export function teamText(report: TeamBenchReport, machine: string): string {
     ...sums.map(
       ({ bytes, timeMs }) =>
         `sum of ${bytes} bytes  ${timeMs.toFixed(3)} ms, ${(bytes / timeMs / 1e6).toFixed(2)} GB/s`,
+    ),
+    ...report.model.map(
+      ({ ranks: N, stepsPerSecond, efficiency }) =>
+        `on paper, ${N} ranks over such a link: ${stepsPerSecond.toPrecision(3)} steps/s, ${percent(efficiency)} of one alone`,
     ),
   ].join('\n');
 }
