@@ -18,7 +18,7 @@ import { removeFailure, writeFailure } from './failure-file.ts';
 import { keepJournal, noJournal } from './journal.ts';
 import { type Opened, openNew, openResumed } from './open-run.ts';
 import { resumedConfig } from './resume.ts';
-import { cutMetrics, readRunConfig } from './run-folder.ts';
+import { cutMetrics, decisiveChoices, readRunConfig } from './run-folder.ts';
 import { releaseLock, takeLock } from './run-lock.ts';
 import { makeStepTaker } from './step-taker.ts';
 import { ranksOfHost, sharedConfig, threadsOf } from './team-config.ts';
@@ -88,6 +88,15 @@ interface Prepared {
   readonly training: TrainingModel;
 }
 
+/** On every rank, and the same on all. */
+async function prepareTogether(config: RunConfig, team: Team): Promise<Prepared> {
+  const what = 'data and network';
+  const prepared = await agree(team, what, () => prepare(config, team));
+  const hint = 'give every rank the same files and flags';
+  checkSame(team, what, sameOnAllRanks(config, prepared), hint);
+  return prepared;
+}
+
 async function prepare(config: RunConfig, team: Team): Promise<Prepared> {
   const dataset = await openDataset(datasetRequest(config));
   const threads = threadsOf(config, ranksOfHost(team));
@@ -103,16 +112,12 @@ async function* trainTask(
   control: TrainControl & { readonly team: Team },
 ): AsyncGenerator<TrainEvent, RunSummary> {
   const { team, overlap = 'auto', isStopped } = control;
-  const prepared = await agree(team, 'the data and the network', () => prepare(config, team));
+  const prepared = await prepareTogether(config, team);
   const { dataset, choice, training } = prepared;
   const { model, sgd, card } = training;
   let source: BatchSource | undefined;
   let own: string | undefined; // the folder, where this process writes it
   try {
-    checkSame(
-      ...([team, 'data and network', sameOnAllRanks(config, prepared)] as const),
-      'give every rank the same files and flags',
-    );
     const opened = await fromFirst(team, 'the run’s folder', () => {
       const opening =
         task.kind === 'new'
@@ -124,7 +129,9 @@ async function* trainTask(
     });
     const { state, folder, rows } = opened;
     takeFromFirst(team, 'the network', valuesOf(training));
-    source = openTrainingBatches(config, dataset, training, state, team);
+    source = await agree(team, 'the batches', () =>
+      openTrainingBatches(config, dataset, training, state, team),
+    );
     yield startEvent(config, prepared, opened, team);
     yield* warnings([
       ...choice.warnings,
@@ -153,8 +160,9 @@ async function* trainTask(
 function sameOnAllRanks(config: RunConfig, { dataset, choice, training }: Prepared): string {
   const { train, validation, test } = dataset;
   const counts = [train, validation, test].map((set) => set?.count ?? 0);
-  const { output: _output, ...choices } = config;
-  return JSON.stringify([choices, counts, training.card, choice.kernels.arithmetic]);
+  const { arithmetic } = choice.kernels;
+  const choices = decisiveChoices(config);
+  return JSON.stringify([choices, config.epochs, counts, training.card, arithmetic]);
 }
 
 /** All numbers that a run goes on from. */
