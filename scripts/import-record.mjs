@@ -57,9 +57,9 @@ mkdirSync(record, { recursive: true });
 const write = (file, value) =>
   writeFileSync(join(record, file), `${JSON.stringify(value, null, 2)}\n`);
 write('env.json', withoutPlaces(env));
-// Images of one's own have no other name than that of their folder.
+// Images of one's own have no other name than that of their folder; rooted, so that the run's id is the same everywhere.
 const isOwn = ['folder', 'imagenet', 'packed'].includes(config.data.name);
-const dir = isOwn ? basename(config.data.dir) : null;
+const dir = isOwn ? `/${basename(config.data.dir)}` : null;
 write('config.json', { ...config, output: 'runs', data: { ...config.data, dir } });
 for (const file of ['metrics.jsonl', 'summary.json'])
   if (existsSync(join(run, file))) copyFileSync(join(run, file), join(record, file));

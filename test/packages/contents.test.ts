@@ -68,10 +68,10 @@ it('has every module of src/', () => {
   expect(sources.filter((file) => !modules.has(file))).toEqual([]);
 });
 
-it('stays small: at most 1.9 MB, 5.5 MB unpacked, the page and its networks included', () => {
+it('stays small: at most 2 MB, 5.5 MB unpacked, the page and its networks included', () => {
   console.log(said.trim());
   const [, size, unpacked] = /(\d+) kB packed, (\d+) kB unpacked/.exec(said)!.map(Number);
-  expect(size).toBeLessThan(1900);
+  expect(size).toBeLessThan(2000);
   expect(unpacked).toBeLessThan(5500);
 });
 
