@@ -1,4 +1,6 @@
 /** --dist and what belongs to it: training by several processes that mpirun or srun started. */
+import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { IgcError, usageError } from '../core/errors.ts';
 import { readLauncher } from '../team/launcher.ts';
@@ -51,9 +53,29 @@ export function readDistFlags(flags: DistFlags): DistOptions | undefined {
   throw usageError({ path: alone, rule: 'is only for --dist mpi' });
 }
 
-/** A mistake on the command line, which every rank finds: rank 0 tells it. */
-export function toldByFirst(error: unknown): unknown {
+/** A launcher ends all ranks when the first one ends with a mistake; so rank 0 goes first, and tells it once. */
+const headStartMs = 5000;
+
+/**
+ * A mistake that this rank found by itself. Those of all ranks rank 0 tells; another rank is still here a second later when the
+ * mistake is its own, or the launcher leaves it alone, and tells it with its name.
+ */
+export async function ownMistake(error: unknown): Promise<unknown> {
   const { rank = 0 } = readLauncher(process.env);
-  if (rank === 0 || !(error instanceof IgcError) || error.kind !== 'usage') return error;
-  return new IgcError('usage', error.message, { cause: error, isToldElsewhere: true });
+  if (rank === 0 || !(error instanceof IgcError) || error.isToldElsewhere) return error;
+  if (error.kind !== 'usage') return error;
+  await setTimeout(headStartMs);
+  return new IgcError('usage', `rank ${rank} on ${hostname()}: ${error.message}`, { cause: error });
+}
+
+/** What a user should hear who started several ranks and did not say that they belong together. */
+export function aloneNote(flags: DistFlags): string | undefined {
+  const { rank = 0, ranks = 1 } = readLauncher(process.env);
+  if (flags.dist !== undefined || ranks === 1 || rank > 0) return undefined;
+  return `${ranks} processes were started, and each trains by itself; --dist mpi trains together`;
+}
+
+/** Is this the rank that prints? */
+export function isFirstRank(): boolean {
+  return (readLauncher(process.env).rank ?? 0) === 0;
 }

@@ -5,7 +5,14 @@ import { readLauncher } from '../team/launcher.ts';
 import type { ConfigOverrides } from '../train/config.ts';
 import type { RunSummary, TrainEvent } from '../train/events.ts';
 import type { TrainOptions } from '../train/train.ts';
-import { addDistFlags, type DistFlags, readDistFlags, toldByFirst } from './dist-flags.ts';
+import {
+  addDistFlags,
+  aloneNote,
+  type DistFlags,
+  isFirstRank,
+  ownMistake,
+  readDistFlags,
+} from './dist-flags.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { addConfigFlags, nameFlagIn, parseDuration, sharedOptions } from './options.ts';
 import { nextSteps, resultText, resumeCommand } from './outcome.ts';
@@ -36,8 +43,8 @@ export function trainCommand(program: Command): void {
     .addOption(sharedOptions.json())
     .addOption(new Option('--next-steps', 'end with commands to try').hideHelp())
     .action((flags: TrainFlags) =>
-      runTrain(command, flags).catch((error) => {
-        throw flags.dist === undefined ? error : toldByFirst(error);
+      runTrain(command, flags).catch(async (error) => {
+        throw flags.dist === undefined ? error : await ownMistake(error);
       }),
     );
   addConfigFlags(addDistFlags(command));
@@ -47,11 +54,14 @@ async function runTrain(command: Command, flags: TrainFlags): Promise<void> {
   const { chooseConfig, withConfig } = await import('./run-config.ts');
   if (flags.resume === undefined && (flags.printConfig || flags.dryRun)) {
     return withConfig(command, async (config) => {
-      if (flags.printConfig) return printJson(config);
+      const isSilent = flags.dist !== undefined && !isFirstRank();
+      if (flags.printConfig) return isSilent ? undefined : printJson(config);
       const { dryRun } = await import('./dry-run.ts');
       return dryRun(config, flags.json ?? false, readDistFlags(flags) && readLauncher(process.env));
     });
   }
+  const note = aloneNote(flags);
+  if (note !== undefined) printNews(warningText(note));
   refuseBesideResume(flags);
   const { overrides, flagOf } = await chooseConfig(command);
   const { folder, summary, isFirst } = await trainVisibly(overrides, {
@@ -85,9 +95,10 @@ async function trainVisibly(
   const { train } = await import('../train/train.ts');
   const progress = makeProgress(process.stderr);
   let isFirst = true; // of the ranks; the others are silent
-  const interruption = listenForInterrupt(() => {
-    if (isFirst)
-      progress.line('stopping after this step and saving; press Ctrl-C again to stop at once');
+  const interruption = listenForInterrupt((name) => {
+    // mpirun sends SIGTERM when a rank has died, and there is nothing to save then.
+    if (!isFirst || (options.dist !== undefined && name !== 'SIGINT')) return;
+    progress.line('stopping after this step and saving; press Ctrl-C again to stop at once');
   });
   let folder = options.resume;
   try {

@@ -34,10 +34,17 @@ async function perform(job: MpiJob): Promise<void> {
   }
 }
 
+function nextJob(): MpiJob {
+  const received = receiveMessageOnPort(port);
+  if (received === undefined) throw internalError('MPI was asked for a job that is not there');
+  return received.message as MpiJob;
+}
+
 for (let number = 0, isOver = false; !isOver; number++) {
-  Atomics.wait(control, asked, number);
-  const job = receiveMessageOnPort(port)?.message as MpiJob;
+  // In a loop: a notification of the job before may come late, and wake for nothing.
+  while (Atomics.load(control, asked) === number) Atomics.wait(control, asked, number);
   try {
+    const job = nextJob();
     await perform(job);
     isOver = job.kind === 'finalize';
     announce(control, done, number + 1);

@@ -87,7 +87,7 @@ export function takeFromFirst(team: Team, what: string, arrays: readonly RealArr
 export function checkSame(
   team: Team,
   what: string,
-  content: string | RealArray,
+  content: string | RealArray | Uint8Array,
   hint: string,
 ): void {
   if (team.ranks === 1) return;

@@ -38,6 +38,8 @@ const stateSchema = v.strictObject({
   /** The kernel set that computed it, and in how many processes (1 where it is not said). */
   kernels: v.string(),
   ranks: v.optional(natural),
+  /** `replicas` of that configuration, which other ranks may change; that of config.json where it is not said. */
+  replicas: v.optional(natural),
   /** Sums over the unfinished epoch's batches. */
   sums: v.strictObject({ loss: v.number(), correct: natural, images: natural }),
   /** The best epoch so far; accuracies in percent. */
@@ -129,7 +131,7 @@ export function resolveCheckpoint(folder: string, which: CheckpointName): string
 
 /** The state of a run that has not begun. */
 export function newState(
-  of: Pick<TrainState, 'seed' | 'epochs' | 'configHash' | 'kernels' | 'ranks'>,
+  of: Pick<TrainState, 'seed' | 'epochs' | 'configHash' | 'kernels' | 'ranks' | 'replicas'>,
 ) {
   const zeroTime = { wallMs: 0, trainMs: 0, waitedMs: 0, images: 0 };
   return {

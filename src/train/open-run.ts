@@ -82,7 +82,7 @@ export function openResumed(
   const last = findCheckpoint(folder, 'last');
   const { state, initial } = last ? { state: readState(last) } : beginModel(config, training);
   if (last) {
-    checkState(last, state, { ...config, replicas: stored.replicas });
+    checkState(last, state, { ...config, replicas: state.replicas ?? stored.replicas });
     checkRates(stored, config, state, training.stepsPerEpoch);
     restoreCheckpoint(last, training);
     checkSameData(last, readModelFile(path.join(last, checkpointFiles.model)).card, training.card);
@@ -98,7 +98,8 @@ export function openResumed(
   const { epochs } = config;
   const { ranks: _before, ...rest } = state;
   const configHash = hashConfig(config);
-  const current = { ...rest, epochs, kernels, configHash, ...ranksOf(control) };
+  const { replicas } = config;
+  const current = { ...rest, epochs, kernels, configHash, replicas, ...ranksOf(control) };
   return { folder, state: current, initial, isResumed: true, warnings };
 }
 
@@ -112,8 +113,8 @@ function checkSameBatch(stored: RunConfig, { batchSize }: TrainingModel, { train
   if (batchSize === was) return;
   throw usageError({
     path: 'dist',
-    rule: `the batch of ${was} must be divisible by the number of ranks`,
-    got: `room for ${batchSize}`,
+    rule: `the run's batch of ${was} images must be divisible by the ranks`,
+    got: `ranks for ${batchSize} of them`,
     hint: `start a divisor of ${was} as ranks`,
   });
 }
@@ -139,7 +140,7 @@ function differences(
 }
 
 function beginModel(config: RunConfig, { model, average, card }: TrainingModel): Begun {
-  const { seed, epochs, initialCheckpoint } = config;
+  const { seed, epochs, replicas, initialCheckpoint } = config;
   initializeModel(model, seed);
   const initial =
     initialCheckpoint === null
@@ -147,7 +148,10 @@ function beginModel(config: RunConfig, { model, average, card }: TrainingModel):
       : applyInitialCheckpoint(model, initialCheckpoint, card.classes);
   if (average) updateAverage(average, model, 0);
   const configHash = hashConfig(config);
-  return { state: newState({ seed, epochs, configHash, kernels: model.kernels.name }), initial };
+  return {
+    state: newState({ seed, epochs, configHash, replicas, kernels: model.kernels.name }),
+    initial,
+  };
 }
 
 function checkState(checkpoint: string, state: TrainState, config: RunConfig): void {

@@ -9,6 +9,7 @@ import type { Dataset } from '../data/dataset.ts';
 import { openDataset } from '../data/open-dataset.ts';
 import { measureStatistics } from '../data/statistics.ts';
 import { type ChosenKernels, chooseKernels } from '../kernels/choose.ts';
+import type { RealArray } from '../kernels/contract.ts';
 import { soloTeam, type Team } from '../team/team.ts';
 import { countCost } from '../theory/cost.ts';
 import { agree, checkSame, fromFirst, takeFromFirst } from './agreement.ts';
@@ -57,6 +58,9 @@ export async function* runTraining(
   control: TrainControl,
 ): AsyncGenerator<TrainEvent, RunSummary> {
   const team = control.team ?? soloTeam();
+  const { overlap = 'auto' } = control;
+  const beginning = `${task.kind} run, --dist-overlap ${overlap}`;
+  checkSame(team, 'command', beginning, 'start all ranks by one command');
   if (task.kind === 'new') {
     const { initialCheckpoint: initial } = task.config;
     // It decides the run's bits, wherever the run is resumed from.
@@ -90,10 +94,10 @@ interface Prepared {
 
 /** On every rank, and the same on all. */
 async function prepareTogether(config: RunConfig, team: Team): Promise<Prepared> {
-  const what = 'data and network';
-  const prepared = await agree(team, what, () => prepare(config, team));
-  const hint = 'give every rank the same files and flags';
-  checkSame(team, what, sameOnAllRanks(config, prepared), hint);
+  const prepared = await agree(team, 'data and network', () => prepare(config, team));
+  for (const [what, content, hint] of sameOnAllRanks(config, prepared)) {
+    checkSame(team, what, content, hint);
+  }
   return prepared;
 }
 
@@ -156,13 +160,25 @@ async function* trainTask(
   }
 }
 
-/** What must not differ between ranks, as a text. */
-function sameOnAllRanks(config: RunConfig, { dataset, choice, training }: Prepared): string {
+/** What must not differ between ranks: what it is, its content, and what to do about it. */
+function* sameOnAllRanks(
+  config: RunConfig,
+  { dataset, choice, training }: Prepared,
+): Generator<readonly [what: string, content: string | RealArray | Uint8Array, hint: string]> {
   const { train, validation, test } = dataset;
-  const counts = [train, validation, test].map((set) => set?.count ?? 0);
-  const { arithmetic } = choice.kernels;
-  const choices = decisiveChoices(config);
-  return JSON.stringify([choices, config.epochs, counts, training.card, arithmetic]);
+  const { name } = choice.kernels;
+  // Native kernels of other instruction sets round alike where ranks must: in the update of the weights.
+  const kernels = name.startsWith('native') ? 'native' : name;
+  yield ['kernels', kernels, 'build the native ones on every host, or choose with --kernels'];
+  const flags = JSON.stringify([decisiveChoices(config), config.epochs, training.card]);
+  yield ['network and flags', flags, 'give every rank the same flags'];
+  for (const set of [train, validation, test]) {
+    if (set === undefined) continue;
+    const hint = 'give every rank the same files';
+    yield ['images', `${set.count}`, hint];
+    yield ['labels', new Uint8Array(Uint16Array.from(set.labels).buffer), hint];
+    if (!('encoded' in set) && set.mapped === undefined) yield ['pixels', set.pixels, hint];
+  }
 }
 
 /** All numbers that a run goes on from. */

@@ -96,9 +96,10 @@ function makeExchange({ gradients, state, kernels }: Model, team: Team): Exchang
       const parts = messagesOf(executor.plan);
       for (let i = 0; i < state.length; i++) shared[gradientEnd + i] = share * state[i]!;
       const overlaps = choice.isOverlapping(parts.length);
-      if (!overlaps) executor.backward();
+      const isLost = !Number.isFinite(shared[stateEnd + lossSum]); // then nobody will use the gradients
+      if (!overlaps && !isLost) executor.backward();
       for (const part of parts) {
-        if (overlaps) executor.backward(part.from, part.to);
+        if (overlaps && !isLost) executor.backward(part.from, part.to);
         send(part);
       }
       team.finishSums();

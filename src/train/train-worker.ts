@@ -16,7 +16,11 @@ const post = (message: TrainerMessage) => port.postMessage(message);
 
 /** Ends the team with all ranks, which an error that is not theirs too makes impossible. */
 function leave(team: Team, error: unknown): void {
-  if (isAgreed(error) && !team.isLost) team.close();
+  try {
+    if (isAgreed(error) && !team.isLost) team.close();
+  } catch {
+    // Then the team is lost, and the error that it ends by is the one to hear of.
+  }
 }
 
 /** The error as the user of this process shall see it. */

@@ -68,7 +68,12 @@ export async function* train(
   };
   const onAbort = () => requestStop();
   const timer = startTimer(maxTimeMs, () => requestStop('time'));
+  let hasEnded = false;
+  if (dist !== undefined) await leaveThreads(() => !hasEnded);
   const trainer = startTrainer({ task, stop, stepEventMs, command, dist });
+  void trainer.ended.then(() => {
+    hasEnded = true;
+  });
   signal?.addEventListener('abort', onAbort);
   try {
     for (;;) {
@@ -81,8 +86,7 @@ export async function* train(
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
     requestStop();
-    if (trainer.isStuck()) await leaveThreads();
-    else await trainer.ended;
+    if (!trainer.isStuck()) await trainer.ended;
   }
 }
 

@@ -151,7 +151,9 @@ function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainE
   const { state, session } = progress;
   const epoch = state.epoch + 1;
   checkFinite(parts, progress);
-  checkSame(parts.team, 'weights', parts.model.parameters, 'this is a bug, or a broken machine');
+  for (const [what, values] of rankValues(parts)) {
+    checkSame(parts.team, what, values, 'this is a bug, or a broken machine');
+  }
   const evaluated = epoch === config.epochs || epoch % config.evalEvery === 0;
   const began = performance.now();
   const results = evaluated ? runEvaluations(parts) : {};
@@ -179,6 +181,16 @@ function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainE
   if (isLast || epoch % config.checkpointEvery === 0) {
     yield saveCheckpoint(parts, progress, 'last');
   }
+}
+
+/** What ranks have the same bits of. */
+function rankValues({ model, average }: TrainerParts) {
+  return [
+    ['weights', model.parameters],
+    ['momentum', model.momentum],
+    ['running averages', model.state],
+    ...(average ? ([['averaged weights', average.parameters]] as const) : []),
+  ] as const;
 }
 
 type EvaluationResults = Pick<

@@ -2,7 +2,7 @@
  * Training by a team, its ranks threads of this process: the same as one process with as many replicas, whatever happens on
  * the way. How it travels over MPI: test/team.
  */
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
@@ -188,13 +188,36 @@ describe('a team', () => {
     const results = await trainTogether(2, smallTask(output, choices), { tasks: { 1: other } });
     expect(results.map(({ error }) => error!.message)).toEqual(
       Array(2).fill(
-        'dist: all ranks must have the same data and network, got others on rank 1 (host-1) than on rank 0 (host-0); give every rank the same files and flags',
+        'dist: all ranks must have the same network and flags, got others on rank 1 (host-1) than on rank 0 (host-0); give every rank the same flags',
       ),
     );
   });
 });
 
+describe('ranks with other labels', () => {
+  it('are refused', async () => {
+    const output = temporaryFolder();
+    const data = { ...smallRun.data, synthetic: { ...smallRun.data.synthetic, seed: 5 } };
+    const other = smallTask(output, { ...choices, data });
+    const results = await trainTogether(2, smallTask(output, choices), { tasks: { 1: other } });
+    for (const { error } of results) expect(error!.message).toMatch(/^dist: all ranks must have/);
+  });
+});
+
 describe('a run of a team', () => {
+  it('can be resumed when it was killed after its replicas had changed and before a checkpoint', async () => {
+    const output = temporaryFolder();
+    const two = { ...choices, replicas: 2 };
+    await trainTogether(2, smallTask(output, two), { stopper: 0, stopAfter: 7 });
+    const run = path.join(output, 'run');
+    // As four ranks leave it that have begun to go on.
+    const file = path.join(run, 'config.json');
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...config, replicas: 4 }));
+    const [first] = await trainTogether(4, resumeTask(run));
+    expect(first!.error).toBeUndefined();
+  });
+
   it.each([0, 1])(
     'stops on all ranks when rank %s is asked to, and goes on to the same bits',
     async (stopper) => {
