@@ -9,7 +9,7 @@ import { type MachinePeaks, type PeakMeter, peakMeter } from './machine.ts';
 import type { Absence, PeerName } from './peer.ts';
 import { startPeers } from './peers.ts';
 import { type Contender, type Measured, measureRounds } from './rounds.ts';
-import { median, type Rate, rateOf } from './timing.ts';
+import { median, type Rate, rateOf, timeOf } from './timing.ts';
 
 /** A network as the commands name it. */
 export interface NetworkChoice
@@ -113,12 +113,7 @@ export function ownContender(
   return {
     who,
     ...(meter && { peak: meter.fma }),
-    time: (steps) =>
-      Array.from({ length: steps }, () => {
-        const start = performance.now();
-        step();
-        return performance.now() - start;
-      }),
+    time: (steps) => Array.from({ length: steps }, () => timeOf(step)),
   };
 }
 

@@ -2,16 +2,14 @@
  * One rank of `bench team`: what a step costs with the sums over the ranks, after backward and overlapping it, beside the same step
  * without them; and what a sum of so many bytes costs. Ranks take their turns together.
  */
-
-import { stream } from '../core/random.ts';
 import { chooseKernels, type KernelChoice } from '../kernels/choose.ts';
-import { initializeModel, makeModel, planModel } from '../model/model.ts';
 import type { NetSpec } from '../spec/network.ts';
 import { joinMpiTeam } from '../team/mpi-team.ts';
-import type { Team } from '../team/team.ts';
+import { gatherNumbers, type Team } from '../team/team.ts';
 import { gradientStep } from '../train/gradient-step.ts';
+import { beginSteps, randomBatch } from '../train/repeatable-step.ts';
 import { makeStepTaker } from '../train/step-taker.ts';
-import { median } from './timing.ts';
+import { median, timeOf } from './timing.ts';
 
 export interface TeamRankOptions {
   /** Images of all ranks in a step. */
@@ -46,18 +44,11 @@ export function benchRank(spec: NetSpec, options: TeamRankOptions): TeamRankRepo
   const team = joinMpiTeam({ kind: 'mpi', timeoutMs: 60_000 });
   const { kernels } = chooseKernels(options);
   const images = options.batch / team.ranks;
-  const batch = madeUpBatch(spec, images, team.rank);
-  const begin = () => {
-    const model = makeModel(spec, kernels);
-    initializeModel(model, 0);
-    const executor = kernels.instantiate(
-      planModel(model, { batch: images, training: true }),
-      model,
-    );
-    const decay = [{ offset: 0, size: model.parameters.length, factor: 1e-4 }];
-    const sgd = { learningRate: 0.001, momentum: 0.9, nesterov: true, decay };
-    return { model, executor, sgd };
-  };
+  const made = randomBatch(spec, kernels, images);
+  const pixels = Float32Array.from(made.images);
+  const indices = new Int32Array(images);
+  const batch = { epoch: 0, step: 0, images: pixels, labels: made.labels, indices, count: images };
+  const begin = () => beginSteps(spec, kernels, { batch: images, training: true });
   const rates = { learningRate: 0.001, oldWeight: 0.9 };
   const together = (overlap: 'on' | 'off') => {
     const stepped = begin();
@@ -80,17 +71,6 @@ export function benchRank(spec: NetSpec, options: TeamRankOptions): TeamRankRepo
   };
   team.close();
   return report;
-}
-
-function madeUpBatch(spec: NetSpec, count: number, rank: number) {
-  const { channels, height, width } = spec.input;
-  const random = stream(rank, 'made-up images');
-  const images = Float32Array.from({ length: count * channels * height * width }, () =>
-    random.normal(),
-  );
-  const labels = Int32Array.from({ length: count }, () => random.integer(spec.classes));
-  const indices = new Int32Array(count);
-  return { epoch: 0, step: 0, images, labels, indices, count };
 }
 
 /** Times the kinds of step in turns; of each the median over its turns of the slowest rank's median step. */
@@ -126,16 +106,7 @@ function timeSums(team: Team): readonly SumTime[] {
   });
 }
 
-function timeOf(action: () => void): number {
-  const began = performance.now();
-  action();
-  return performance.now() - began;
-}
-
 /** The largest of a value over the ranks. */
 function largest(value: number, team: Team): number {
-  const values = new Float64Array(team.ranks);
-  values[team.rank] = value;
-  team.sum(values, 'the times');
-  return Math.max(...values);
+  return Math.max(...gatherNumbers(team, [value], 'the times'));
 }

@@ -10,7 +10,7 @@ import { makeStep } from '../train/repeatable-step.ts';
 import { chosenNetwork, type NetworkChoice } from './step.ts';
 import { linkOf, type ModelledTeam, modelTeam } from './team-model.ts';
 import type { TeamRankReport } from './team-rank.ts';
-import { median } from './timing.ts';
+import { median, timeOf } from './timing.ts';
 
 export interface TeamBenchOptions extends NetworkChoice {
   readonly batch: number;
@@ -62,15 +62,7 @@ export function benchTeam(options: TeamBenchOptions): TeamBenchReport {
   for (let round = 0; round < rounds; round++) {
     reports.push(runRanks(options));
     for (let i = 0; i < 3; i++) step(); // the threads have slept
-    oneMs.push(
-      median(
-        Array.from({ length: 3 * steps }, () => {
-          const began = performance.now();
-          step();
-          return performance.now() - began;
-        }),
-      ),
-    );
+    oneMs.push(median(Array.from({ length: 3 * steps }, () => timeOf(step))));
   }
   executor.dispose();
   const of = (key: 'aloneMs' | 'afterMs' | 'overlappingMs') =>

@@ -19,3 +19,10 @@ export function rateOf(stepMs: readonly number[], batch: number): Rate {
   const rates = stepMs.map((ms) => (batch / ms) * 1000);
   return { median: median(rates), slowest: Math.min(...rates), fastest: Math.max(...rates) };
 }
+
+/** Milliseconds that an action takes. */
+export function timeOf(action: () => void): number {
+  const began = performance.now();
+  action();
+  return performance.now() - began;
+}

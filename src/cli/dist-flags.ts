@@ -57,7 +57,7 @@ export function readDistFlags(flags: DistFlags): DistOptions | undefined {
 const headStartMs = 5000;
 
 /**
- * A mistake that this rank found by itself. Those of all ranks rank 0 tells; another rank is still here a second later when the
+ * A mistake that this rank found by itself. Those of all ranks rank 0 tells; another rank is still here seconds later when the
  * mistake is its own, or the launcher leaves it alone, and tells it with its name.
  */
 export async function ownMistake(error: unknown): Promise<unknown> {

@@ -17,7 +17,7 @@ import {
   type MpiStarted,
   type MpiWorkerData,
 } from './mpi-jobs.ts';
-import type { Team, TeamRequest } from './team.ts';
+import { gatherNumbers, type Team, type TeamRequest } from './team.ts';
 
 /**
  * Joins the team that mpirun or srun started.
@@ -159,9 +159,9 @@ const hostBytes = 64;
 
 /** The name of every rank's host. */
 function exchangeHosts(team: Team): readonly string[] {
-  const letters = new Float64Array(team.ranks * hostBytes);
-  letters.set(Buffer.from(hostname()).subarray(0, hostBytes), team.rank * hostBytes);
-  team.sum(letters, 'the names of the hosts');
+  const name = Buffer.alloc(hostBytes);
+  name.write(hostname());
+  const letters = gatherNumbers(team, name, 'the names of the hosts');
   return Array.from({ length: team.ranks }, (_, rank) => {
     const own = letters.subarray(rank * hostBytes, (rank + 1) * hostBytes);
     return Buffer.from(Uint8Array.from(own)).toString('utf8').replaceAll('\0', '');

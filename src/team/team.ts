@@ -55,3 +55,11 @@ export function soloTeam(): Team {
     close() {},
   };
 }
+
+/** The numbers of every rank, in the order of the ranks; all have as many. */
+export function gatherNumbers(team: Team, own: ArrayLike<number>, what: string): Float64Array {
+  const all = new Float64Array(team.ranks * own.length);
+  all.set(own, team.rank * own.length);
+  team.sum(all, what);
+  return all;
+}

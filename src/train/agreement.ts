@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { dataError, IgcError } from '../core/errors.ts';
 import { fromPlainError, type PlainError, toPlainError } from '../core/plain-error.ts';
 import type { RealArray } from '../kernels/contract.ts';
-import type { Team } from '../team/team.ts';
+import { gatherNumbers, type Team } from '../team/team.ts';
 
 const agreedErrors = new WeakSet<Error>();
 
@@ -30,9 +30,7 @@ export async function agree<T>(team: Team, what: string, work: () => T | Promise
   } catch (error) {
     failure = error ?? new Error(`${what} failed`);
   }
-  const failed = new Float64Array(team.ranks);
-  failed[team.rank] = Number(failure !== undefined);
-  team.sum(failed, what);
+  const failed = gatherNumbers(team, [Number(failure !== undefined)], what);
   const first = failed.indexOf(1);
   if (first < 0) return value as T;
   throw agreedError(team, first, what, failure);
@@ -73,10 +71,9 @@ function tell(team: Team, from: number, own: string, what: string): string {
 }
 
 /** The values of rank 0, in place. */
-export function takeFromFirst(team: Team, what: string, arrays: readonly RealArray[]): void {
-  for (const { buffer, byteOffset, byteLength } of arrays) {
-    if (byteLength > 0) team.broadcast(new Uint8Array(buffer, byteOffset, byteLength), what);
-  }
+export function takeFromFirst(team: Team, what: string, values: RealArray): void {
+  const { buffer, byteOffset, byteLength } = values;
+  if (byteLength > 0) team.broadcast(new Uint8Array(buffer, byteOffset, byteLength), what);
 }
 
 /**
@@ -96,9 +93,7 @@ export function checkSame(
       ? content
       : new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
   const hash = createHash('sha256').update(bytes).digest().readUIntBE(0, 6);
-  const hashes = new Float64Array(team.ranks);
-  hashes[team.rank] = hash;
-  team.sum(hashes, what);
+  const hashes = gatherNumbers(team, [hash], what);
   const other = hashes.findIndex((one) => one !== hashes[0]);
   if (other < 0) return;
   const error = dataError({

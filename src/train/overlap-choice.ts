@@ -3,7 +3,7 @@
  * hides the sums; where the thread that sums takes the core of one that computes, it costs more than it hides. So `auto` tries
  * both ways in turns on the first steps and takes the one that was faster on the slowest rank.
  */
-import type { Team } from '../team/team.ts';
+import { gatherNumbers, type Team } from '../team/team.ts';
 import type { Overlap } from './team-step.ts';
 
 export interface OverlapChoice {
@@ -37,9 +37,7 @@ export function overlapChoice(overlap: Overlap, team: Team): OverlapChoice {
 
 /** Compares the medians of both ways, of each the slowest rank's; without tries of one, it is not. */
 function isFaster([off, on]: readonly [readonly number[], readonly number[]], team: Team): boolean {
-  const medians = new Float64Array(2 * team.ranks);
-  medians.set([medianOf(off), medianOf(on)], 2 * team.rank);
-  team.sum(medians, 'the time of a step');
+  const medians = gatherNumbers(team, [medianOf(off), medianOf(on)], 'the time of a step');
   const slowest = [0, 1].map((which) => Math.max(...medians.filter((_, i) => i % 2 === which)));
   return slowest[1]! < slowest[0]!;
 }

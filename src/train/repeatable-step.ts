@@ -15,6 +15,23 @@ export interface RepeatableStep {
   step(): void;
 }
 
+/** A network as drawn, its plan in memory, and how it is updated. */
+export function beginSteps(
+  spec: NetSpec,
+  kernels: KernelSet,
+  options: {
+    readonly batch: number;
+    readonly training: boolean;
+    readonly storage?: ActivationStorage;
+  },
+) {
+  const model = makeModel(spec, kernels);
+  initializeModel(model, 0);
+  const executor = kernels.instantiate(planModel(model, options), model);
+  const decay = [{ offset: 0, size: model.parameters.length, factor: 1e-4 }];
+  return { model, executor, sgd: { learningRate: 0.001, momentum: 0.9, nesterov: true, decay } };
+}
+
 export function makeStep(
   spec: NetSpec,
   kernels: KernelSet,
@@ -22,13 +39,9 @@ export function makeStep(
   work: Work,
   storage: ActivationStorage = 'float32',
 ): RepeatableStep {
-  const model = makeModel(spec, kernels);
-  initializeModel(model, 0);
   const training = work === 'train';
-  const executor = kernels.instantiate(planModel(model, { batch, training, storage }), model);
+  const { model, executor, sgd } = beginSteps(spec, kernels, { batch, training, storage });
   const { images, labels } = randomBatch(spec, kernels, batch);
-  const decay = [{ offset: 0, size: model.parameters.length, factor: 1e-4 }];
-  const sgd = { learningRate: 0.001, momentum: 0.9, nesterov: true, decay };
   return {
     executor,
     step() {
@@ -44,7 +57,8 @@ export function makeStep(
   };
 }
 
-function randomBatch(spec: NetSpec, kernels: KernelSet, batch: number) {
+/** Images and labels that say nothing. */
+export function randomBatch(spec: NetSpec, kernels: KernelSet, batch: number) {
   const { channels, height, width } = spec.input;
   const random = stream(0, 'made-up images');
   const images = kernels.newArray(batch * channels * height * width);

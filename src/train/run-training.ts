@@ -29,6 +29,7 @@ import {
   disposeTrainingModel,
   makeTrainingModel,
   openTrainingBatches,
+  rankValues,
   type TrainingModel,
 } from './trainer-parts.ts';
 
@@ -132,7 +133,7 @@ async function* trainTask(
       return { ...opening, rows: cutMetrics(own, opening.state.epoch) };
     });
     const { state, folder, rows } = opened;
-    takeFromFirst(team, 'the network', valuesOf(training));
+    for (const [what, values] of rankValues(training)) takeFromFirst(team, what, values);
     source = await agree(team, 'the batches', () =>
       openTrainingBatches(config, dataset, training, state, team),
     );
@@ -179,12 +180,6 @@ function* sameOnAllRanks(
     yield ['labels', new Uint8Array(Uint16Array.from(set.labels).buffer), hint];
     if (!('encoded' in set) && set.mapped === undefined) yield ['pixels', set.pixels, hint];
   }
-}
-
-/** All numbers that a run goes on from. */
-function valuesOf({ model, average }: TrainingModel) {
-  const averages = average === undefined ? [] : [average.parameters, average.state];
-  return [model.parameters, model.momentum, model.state, ...averages];
 }
 
 /** Leaves the reason in the folder of a run that ends without a result, unless it was asked to stop. */

@@ -211,3 +211,19 @@ export function disposeTrainingModel({ executor, smaller, evaluators }: Training
   evaluators.test.dispose();
   evaluators.validation?.dispose();
 }
+
+/** All numbers that a run goes on from, by what they are; ranks have the same bits of them. */
+export function rankValues({ model, average }: Pick<TrainingModel, 'model' | 'average'>) {
+  const averages = average
+    ? ([
+        ['averaged weights', average.parameters],
+        ['their running averages', average.state],
+      ] as const)
+    : [];
+  return [
+    ['weights', model.parameters],
+    ['momentum', model.momentum],
+    ['running averages', model.state],
+    ...averages,
+  ] as const;
+}

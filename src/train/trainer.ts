@@ -12,7 +12,7 @@ import type { CheckpointEvent, MetricsRow, RunSummary, StepEvent, TrainEvent } f
 import { averageWeightAt, isStoppedEarly, learningRateAt, oldWeightAt } from './schedule.ts';
 import { summarizeRun } from './summary.ts';
 import { percentOf } from './tally.ts';
-import { executorAt, type TrainerParts } from './trainer-parts.ts';
+import { executorAt, rankValues, type TrainerParts } from './trainer-parts.ts';
 import { updateAverage } from './weight-average.ts';
 
 /** A state that is written to, as the run goes on. */
@@ -181,16 +181,6 @@ function* finishEpoch(parts: TrainerParts, progress: Progress): Generator<TrainE
   if (isLast || epoch % config.checkpointEvery === 0) {
     yield saveCheckpoint(parts, progress, 'last');
   }
-}
-
-/** What ranks have the same bits of. */
-function rankValues({ model, average }: TrainerParts) {
-  return [
-    ['weights', model.parameters],
-    ['momentum', model.momentum],
-    ['running averages', model.state],
-    ...(average ? ([['averaged weights', average.parameters]] as const) : []),
-  ] as const;
 }
 
 type EvaluationResults = Pick<
